@@ -1,0 +1,10 @@
+// The border to Python: one register function per subject, called by module.cc.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace headrace {
+
+void register_build_info(pybind11::module_& m);
+
+}  // namespace headrace

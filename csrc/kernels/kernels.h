@@ -1,0 +1,50 @@
+// Kernels: one contract, one body per kind of CPU, chosen once per process by feature bits.
+//
+// Every body gives the same results for the same bytes; tests run the same suite over all bodies
+// that this machine can execute. HEADRACE_CPU=<name> forces one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "bytes.h"
+
+namespace headrace {
+
+struct Kernels {
+  const char* name;  // "portable", "sse42", "avx2", "avx512", "arm64"
+
+  // CRC-32C (Castagnoli) of `n` bytes, continuing from `crc` (0 to start).
+  uint32_t (*crc32c)(uint32_t crc, const uint8_t* p, size_t n);
+
+  // Framed records: record i has its length (8 bytes) and the masked CRC of the length (4 bytes)
+  // before `data`, and the masked CRC of its data (4 bytes) behind it. Index of the first record
+  // whose check fails; `n` if all are good.
+  size_t (*verify_lengths)(const ByteView* records, size_t n);
+  size_t (*verify_payloads)(const ByteView* records, size_t n);
+
+  // Number of varint terminators (bytes below 0x80) in p[0, n).
+  size_t (*count_varints)(const uint8_t* p, size_t n);
+
+  // Decodes p[0, n) as base-128 varints into out, bits above 64 dropped. p[n - 1] must be a
+  // terminator (n > 0) and kSlop bytes behind p[n - 1] must be readable; out has room for
+  // count_varints(p, n) values and not one more. False if a varint is longer than 10 bytes: the
+  // contents of out are then unspecified.
+  bool (*decode_varints)(const uint8_t* p, size_t n, int64_t* out);
+
+  // Scalars. A cell comes in as (size << 32 | offset) of a packed list inside `block` and goes out
+  // as the value of its one varint. Stops at the first cell that does not hold exactly one varint
+  // of 1 to 10 bytes, leaving it as it was; returns its index, `n` if there is none.
+  size_t (*decode_single_varints)(const uint8_t* block, uint64_t* cells, size_t n);
+};
+
+// The body chosen for this process. Thread-safe; the first call decides.
+const Kernels& kernels();
+
+// Every body that this CPU can run, the portable one first.
+std::span<const Kernels* const> runnable_kernels();
+
+inline uint32_t mask_crc(uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8u; }
+
+}  // namespace headrace
