@@ -69,7 +69,8 @@ class Schema {
     int32_t column = kNotWanted;
   };
   std::vector<Column> columns_;
-  std::vector<Entry> table_;
+  std::vector<Entry> table_;   // by hash, no probing
+  std::vector<int32_t> next_;  // columns whose keys share size and both ends
   uint64_t seed_ = 0;
   unsigned shift_ = 0;
 };

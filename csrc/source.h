@@ -1,0 +1,56 @@
+// Source: where the bytes of one file come from.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "buffer.h"
+#include "bytes.h"
+
+namespace headrace {
+
+// A contiguous piece of a file in memory, with kSlop readable bytes behind it. Reused from block to
+// block; whoever fetched it owns it.
+struct Piece {
+  uint64_t offset = 0;               // of the first byte in the file
+  ByteView bytes;                    // valid until the next fetch
+  Buffer memory;                     // the bytes, unless they are lent
+  std::shared_ptr<const void> lent;  // keeps memory of the source alive
+
+  uint64_t end() const { return offset + bytes.size; }
+  bool holds(uint64_t at, uint64_t n) const { return at >= offset && at + n <= end(); }
+};
+
+// One file. Thread-safe: every call names its place.
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  const std::string& path() const { return path_; }
+  uint64_t size() const { return size_; }
+
+  // Makes `piece` hold [offset, offset + n), fewer bytes only where the file ends. What the piece
+  // already holds from `offset` on is kept and not read again. Memory grows by steps of at most
+  // 64 MiB, as the bytes arrive. Throws Error{kSystem}.
+  virtual void fetch(Piece& piece, uint64_t offset, uint64_t n) const = 0;
+
+ protected:
+  Source(std::string path, uint64_t size) : path_(std::move(path)), size_(size) {}
+
+ private:
+  std::string path_;
+  uint64_t size_;
+};
+
+// Opens a local regular file. Throws Error{kSystem} with errno and path.
+std::unique_ptr<Source> open_local(const std::string& path);
+
+// What stat says of a local file; the same errors as opening it, without opening it.
+struct FileStatus {
+  uint64_t size = 0;
+  int64_t mtime_ns = 0;
+};
+FileStatus check_local(const std::string& path);
+
+}  // namespace headrace
