@@ -35,16 +35,21 @@ struct Kernels {
 
   // Scalars. A cell comes in as (size << 32 | offset) of a packed list inside `block` and goes out
   // as the value of its one varint. Stops at the first cell that does not hold exactly one varint
-  // of 1 to 10 bytes, leaving it as it was; returns its index, `n` if there is none.
+  // of 1 to 10 bytes, leaving it as it was; returns its index, `n` if there is none. kSlop bytes
+  // behind each list must be readable.
   size_t (*decode_single_varints)(const uint8_t* block, uint64_t* cells, size_t n);
 };
 
-// The body chosen for this process. Thread-safe; the first call decides.
+// The body chosen for this process. Thread-safe; the first call decides. std::runtime_error if
+// HEADRACE_CPU names none that this CPU can run.
 const Kernels& kernels();
 
 // Every body that this CPU can run, the portable one first.
 std::span<const Kernels* const> runnable_kernels();
 
-inline uint32_t mask_crc(uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8u; }
+// Always inlined: see kernels/words.h.
+[[gnu::always_inline]] inline uint32_t mask_crc(uint32_t crc) {
+  return ((crc >> 15) | (crc << 17)) + 0xa282ead8u;
+}
 
 }  // namespace headrace

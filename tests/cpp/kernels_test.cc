@@ -1,0 +1,571 @@
+// One suite over every body that this CPU can run, against oracles that work bit by bit.
+#include "kernels/kernels.h"
+
+#include <doctest/doctest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "kernels/bodies.h"
+
+using headrace::ByteView;
+using headrace::Kernels;
+using headrace::kSlop;
+
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+// Memory between two pages that fault: what a kernel touches outside ends the test.
+class Fenced {
+ public:
+  explicit Fenced(size_t size)
+      : page_(static_cast<size_t>(sysconf(_SC_PAGESIZE))),
+        size_((size / page_ + 1) * page_),
+        map_(static_cast<uint8_t*>(mmap(nullptr, size_ + 2 * page_, PROT_READ | PROT_WRITE,
+                                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {
+    REQUIRE(map_ != MAP_FAILED);
+    REQUIRE(mprotect(map_, page_, PROT_NONE) == 0);
+    REQUIRE(mprotect(map_ + page_ + size_, page_, PROT_NONE) == 0);
+  }
+  Fenced(const Fenced&) = delete;
+  ~Fenced() { munmap(map_, size_ + 2 * page_); }
+
+  uint8_t* begin() { return map_ + page_; }
+  uint8_t* end() { return begin() + size_; }
+
+  // A copy whose last byte stands before the fence.
+  uint8_t* at_end(const Bytes& bytes) {
+    return std::copy(bytes.begin(), bytes.end(), end() - bytes.size()) - bytes.size();
+  }
+  // A copy whose first byte stands behind the fence.
+  uint8_t* at_begin(const Bytes& bytes) {
+    std::copy(bytes.begin(), bytes.end(), begin());
+    return begin();
+  }
+
+ private:
+  size_t page_, size_;
+  uint8_t* map_;
+};
+
+std::mt19937_64& random_bits() {
+  static std::mt19937_64 engine(20240229);
+  return engine;
+}
+
+size_t random_below(size_t n) { return random_bits()() % n; }
+
+Bytes random_bytes(size_t n) {
+  Bytes bytes(n);
+  for (uint8_t& b : bytes) b = static_cast<uint8_t>(random_bits()());
+  return bytes;
+}
+
+template <class Test>
+void for_each_body(Test test) {
+  for (const Kernels* body : headrace::runnable_kernels()) {
+    CAPTURE(std::string(body->name));
+    test(*body);
+  }
+}
+
+// --- CRC-32C ---
+
+uint32_t slow_crc(uint32_t crc, const uint8_t* p, size_t n) {
+  crc = ~crc;
+  for (size_t i = 0; i < n; ++i) {
+    crc ^= p[i];
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) ? 0x82f63b78u : 0);
+  }
+  return ~crc;
+}
+
+Bytes ramp(int first, int step) {
+  Bytes bytes;
+  for (int i = 0; i < 32; ++i) bytes.push_back(static_cast<uint8_t>(first + i * step));
+  return bytes;
+}
+
+Bytes text(const char* s) { return Bytes(s, s + std::char_traits<char>::length(s)); }
+
+TEST_CASE("crc32c gives the known values") {
+  struct Vector {
+    Bytes data;
+    uint32_t crc, masked;
+  };
+  const Vector vectors[] = {
+      {text(""), 0x00000000, 0xa282ead8},          {text("a"), 0xc1d04330, 0x28e46e78},
+      {text("123456789"), 0xe3069283, 0xc78ab0e5}, {text("hello"), 0x9a71bb4c, 0x191c1fbb},
+      {ramp(0, 0), 0x8a9136aa, 0x0fd7fffa},        {ramp(0xff, 0), 0x62a8ab43, 0xf909b029},
+      {ramp(0, 1), 0x46dd794e, 0x951f7892},        {ramp(31, -1), 0x113fdb5c, 0x593b0d57},
+  };
+  for_each_body([&](const Kernels& body) {
+    for (const Vector& v : vectors) {
+      CHECK(body.crc32c(0, v.data.data(), v.data.size()) == v.crc);
+      CHECK(headrace::mask_crc(v.crc) == v.masked);
+    }
+    for (uint64_t length : {0, 5}) {
+      uint32_t crc = body.crc32c(0, reinterpret_cast<const uint8_t*>(&length), sizeof length);
+      CHECK(headrace::mask_crc(crc) == (length == 0 ? 0x07980329 : 0x3e04b2ea));
+    }
+  });
+}
+
+TEST_CASE("crc32c agrees with the oracle at every offset and length, touching nothing else") {
+  constexpr size_t kOffsets = 16, kLongest = 700;
+  Bytes data = random_bytes(kOffsets + kLongest);
+  Fenced memory(data.size());
+  for_each_body([&](const Kernels& body) {
+    const uint8_t* front = memory.at_begin(data);
+    for (size_t offset = 0; offset < kOffsets; ++offset) {
+      uint32_t want = 0x12345678;
+      for (size_t n = 0; n <= kLongest; ++n) {
+        REQUIRE(body.crc32c(0x12345678, front + offset, n) == want);
+        want = slow_crc(want, front + offset + n, 1);
+      }
+    }
+    const uint8_t* back = memory.at_end(data) + data.size();
+    for (size_t n = 0; n <= kLongest; ++n) {
+      REQUIRE(body.crc32c(0, back - n, n) == slow_crc(0, back - n, n));
+    }
+  });
+}
+
+TEST_CASE("crc32c of long inputs") {
+  std::vector<size_t> sizes = {(1 << 20) + 7, 100'000, 65'536};
+  for (size_t base : {1024, 2048, 3072, 4096, 6144, 8192, 16384}) {
+    for (size_t n = base - 9; n <= base + 9; ++n) sizes.push_back(n);
+  }
+  for (int i = 0; i < 200; ++i) sizes.push_back(700 + random_below(8000));
+  Bytes data = random_bytes(sizes[0] + 8);
+  for (size_t n : sizes) {
+    const uint8_t* p = data.data() + random_below(8);
+    uint32_t seed = static_cast<uint32_t>(random_bits()());
+    uint32_t want = slow_crc(seed, p, n);
+    for_each_body([&](const Kernels& body) { REQUIRE(body.crc32c(seed, p, n) == want); });
+  }
+}
+
+TEST_CASE("crc32c of a whole is that of its parts, one after the other") {
+  Bytes data = random_bytes(20'000);
+  for_each_body([&](const Kernels& body) {
+    uint32_t whole = body.crc32c(0, data.data(), data.size());
+    for (int i = 0; i < 300; ++i) {
+      size_t a = random_below(data.size()), b = a + random_below(data.size() - a);
+      uint32_t crc = body.crc32c(0, data.data(), a);
+      crc = body.crc32c(crc, data.data() + a, b - a);
+      REQUIRE(body.crc32c(crc, data.data() + b, data.size() - b) == whole);
+    }
+  });
+}
+
+// --- Records ---
+
+void append_little_endian(Bytes& bytes, uint64_t v, size_t n) {
+  for (size_t i = 0; i < n; ++i) bytes.push_back(static_cast<uint8_t>(v >> (8 * i)));
+}
+
+Bytes framed(const Bytes& data) {
+  Bytes record;
+  append_little_endian(record, data.size(), 8);
+  append_little_endian(record, headrace::mask_crc(slow_crc(0, record.data(), 8)), 4);
+  record.insert(record.end(), data.begin(), data.end());
+  append_little_endian(record, headrace::mask_crc(slow_crc(0, data.data(), data.size())), 4);
+  return record;
+}
+
+// Framed records one after the other.
+struct Stream {
+  Bytes bytes;
+  std::vector<size_t> sizes;
+
+  void add(size_t size) {
+    Bytes record = framed(random_bytes(size));
+    bytes.insert(bytes.end(), record.begin(), record.end());
+    sizes.push_back(size);
+  }
+  std::vector<ByteView> views(const uint8_t* at) const {
+    std::vector<ByteView> records;
+    for (size_t size : sizes) {
+      records.push_back({at + 12, size});
+      at += 16 + size;
+    }
+    return records;
+  }
+};
+
+TEST_CASE("good records of every size pass, alone and together, touching nothing else") {
+  Stream all;
+  Fenced memory(1 << 20);
+  for (size_t size = 0; size < 900; ++size) {
+    all.add(size);
+    Stream one;
+    one.add(size);
+    for_each_body([&](const Kernels& body) {
+      for (const uint8_t* at : {memory.at_begin(one.bytes), memory.at_end(one.bytes)}) {
+        REQUIRE(body.verify_lengths(one.views(at).data(), 1) == 1);
+        REQUIRE(body.verify_payloads(one.views(at).data(), 1) == 1);
+      }
+    });
+  }
+  for (size_t size : {5000, 0, 0, 1, 20'000, 7, 1024, 65'536}) all.add(size);
+  for_each_body([&](const Kernels& body) {
+    for (const uint8_t* at : {memory.at_begin(all.bytes), memory.at_end(all.bytes)}) {
+      std::vector<ByteView> records = all.views(at);
+      REQUIRE(body.verify_lengths(records.data(), records.size()) == records.size());
+      REQUIRE(body.verify_payloads(records.data(), records.size()) == records.size());
+      std::shuffle(records.begin(), records.end(), random_bits());
+      for (size_t n = 0; n < 150; ++n) {
+        REQUIRE(body.verify_lengths(records.data(), n) == n);
+        REQUIRE(body.verify_payloads(records.data(), n) == n);
+      }
+    }
+  });
+}
+
+TEST_CASE("every flipped bit of a record is found, and only where it belongs") {
+  Stream stream;
+  for (size_t size : {17, 0, 40, 3, 130, 8, 300, 64, 1100}) stream.add(size);
+  for_each_body([&](const Kernels& body) {
+    Bytes bytes = stream.bytes;
+    std::vector<ByteView> records = stream.views(bytes.data());
+    size_t n = records.size();
+    for (size_t i = 0; i < n; ++i) {
+      uint8_t* data = bytes.data() + (records[i].data - bytes.data());
+      for (uint8_t* at = data - 12; at < data + records[i].size + 4; ++at) {
+        for (int bit = 0; bit < 8; ++bit) {
+          *at ^= static_cast<uint8_t>(1 << bit);
+          REQUIRE(body.verify_lengths(records.data(), n) == (at < data ? i : n));
+          REQUIRE(body.verify_payloads(records.data(), n) == (at < data ? n : i));
+          *at ^= static_cast<uint8_t>(1 << bit);
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("the first of several bad records is named") {
+  Stream stream;
+  for (int i = 0; i < 300; ++i) stream.add(i % 7 == 0 ? random_below(600) : 100);
+  for_each_body([&](const Kernels& body) {
+    for (int turn = 0; turn < 300; ++turn) {
+      Bytes bytes = stream.bytes;
+      std::vector<ByteView> records = stream.views(bytes.data());
+      size_t first_length = records.size(), first_payload = records.size();
+      for (int k = 0; k < 3; ++k) {  // byte by byte, so that damage twice is damage once
+        size_t i = random_below(records.size()), j = random_below(records.size());
+        size_t header = static_cast<size_t>(records[i].data - bytes.data()) - 12;
+        size_t crc = static_cast<size_t>(records[j].data - bytes.data()) + records[j].size;
+        bytes[header] = static_cast<uint8_t>(~stream.bytes[header]);
+        bytes[crc] = static_cast<uint8_t>(~stream.bytes[crc]);
+        first_length = std::min(first_length, i);
+        first_payload = std::min(first_payload, j);
+      }
+      REQUIRE(body.verify_lengths(records.data(), records.size()) == first_length);
+      REQUIRE(body.verify_payloads(records.data(), records.size()) == first_payload);
+    }
+  });
+}
+
+// --- Varints ---
+
+// A varint of exactly `size` bytes with random bits, also in the bytes that canonical forms omit.
+Bytes random_varint(size_t size) {
+  Bytes bytes = random_bytes(size);
+  for (size_t i = 0; i < size; ++i) {
+    bytes[i] = static_cast<uint8_t>(i + 1 < size ? bytes[i] | 0x80 : bytes[i] & 0x7f);
+  }
+  return bytes;
+}
+
+Bytes canonical_varint(uint64_t v) {
+  Bytes bytes;
+  for (; v >= 0x80; v >>= 7) bytes.push_back(static_cast<uint8_t>(v | 0x80));
+  bytes.push_back(static_cast<uint8_t>(v));
+  return bytes;
+}
+
+int64_t slow_varint(const Bytes& bytes) {
+  uint64_t v = 0;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    for (size_t bit = 0; bit < 7; ++bit) {
+      if (7 * i + bit < 64) v |= uint64_t{(bytes[i] >> bit) & 1u} << (7 * i + bit);
+    }
+  }
+  return static_cast<int64_t>(v);
+}
+
+struct Packed {
+  Bytes bytes;
+  std::vector<int64_t> values;
+
+  void add(const Bytes& varint) {
+    bytes.insert(bytes.end(), varint.begin(), varint.end());
+    values.push_back(slow_varint(varint));
+  }
+};
+
+// Runs every body over a list, with nothing readable but kSlop bytes behind it and nothing
+// writable but the output's slots. What the slop holds must not matter.
+class VarintBench {
+ public:
+  VarintBench() : input_(1 << 16), output_(1 << 18) {}
+
+  void decodes(const Packed& packed) {
+    for (uint8_t slop : {0x00, 0x7f, 0x80, 0xff}) {
+      for_each_body([&](const Kernels& body) {
+        const uint8_t* p = place(packed.bytes, slop);
+        REQUIRE(body.count_varints(p, packed.bytes.size()) == packed.values.size());
+        int64_t* out = slots(packed.values.size());
+        REQUIRE(body.decode_varints(p, packed.bytes.size(), out));
+        REQUIRE(std::equal(packed.values.begin(), packed.values.end(), out));
+      });
+    }
+  }
+
+  void refuses(const Bytes& bytes) {
+    for (uint8_t slop : {0x00, 0xff}) {
+      for_each_body([&](const Kernels& body) {
+        const uint8_t* p = place(bytes, slop);
+        int64_t* out = slots(body.count_varints(p, bytes.size()));
+        REQUIRE_FALSE(body.decode_varints(p, bytes.size(), out));
+      });
+    }
+  }
+
+ private:
+  const uint8_t* place(Bytes bytes, uint8_t slop) {
+    bytes.resize(bytes.size() + kSlop, slop);
+    return input_.at_end(bytes);
+  }
+  int64_t* slots(size_t n) { return reinterpret_cast<int64_t*>(output_.end()) - n; }
+
+  Fenced input_, output_;
+};
+
+TEST_CASE("count_varints counts the terminators of any bytes, touching nothing else") {
+  Bytes data = random_bytes(2000);
+  Fenced memory(data.size());
+  std::vector<size_t> sizes;
+  for (size_t n = 0; n <= 600; ++n) sizes.push_back(n);
+  for (size_t n : {1000, 1023, 1024, 1999, 2000}) sizes.push_back(n);
+  for (size_t n : sizes) {
+    Bytes bytes(data.begin(), data.begin() + static_cast<ptrdiff_t>(n));
+    auto want = static_cast<size_t>(
+        std::count_if(bytes.begin(), bytes.end(), [](uint8_t b) { return b < 0x80; }));
+    for_each_body([&](const Kernels& body) {
+      REQUIRE(body.count_varints(memory.at_begin(bytes), n) == want);
+      REQUIRE(body.count_varints(memory.at_end(bytes), n) == want);
+    });
+  }
+  for (uint8_t b : {0x00, 0x7f, 0x80, 0xff}) {
+    Bytes bytes(100'000, b);
+    for_each_body([&](const Kernels& body) {
+      REQUIRE(body.count_varints(bytes.data(), bytes.size()) == (b < 0x80 ? bytes.size() : 0));
+    });
+  }
+}
+
+TEST_CASE("varints of one size, any number of them") {
+  VarintBench bench;
+  for (size_t size = 1; size <= 10; ++size) {
+    for (size_t count = 1; count <= 150; ++count) {
+      Packed packed;
+      for (size_t i = 0; i < count; ++i) packed.add(random_varint(size));
+      bench.decodes(packed);
+    }
+  }
+}
+
+TEST_CASE("varints of mixed sizes") {
+  VarintBench bench;
+  for (int turn = 0; turn < 2000; ++turn) {
+    // Mostly short, mostly long, and even mixes.
+    size_t shortest = 1 + random_below(10), spread = 1 + random_below(11 - shortest);
+    size_t rare = random_below(3) == 0 ? 1 + random_below(10) : 0;
+    Packed packed;
+    for (size_t count = 1 + random_below(300); count > 0; --count) {
+      bool odd_one = rare != 0 && random_below(20) == 0;
+      packed.add(random_varint(odd_one ? rare : shortest + random_below(spread)));
+    }
+    bench.decodes(packed);
+  }
+}
+
+TEST_CASE("canonical varints of values at every power of two") {
+  VarintBench bench;
+  Packed packed;
+  for (int bit = 0; bit < 64; ++bit) {
+    for (uint64_t v : {(uint64_t{1} << bit) - 1, uint64_t{1} << bit, ~(uint64_t{1} << bit)}) {
+      packed.add(canonical_varint(v));
+      CHECK(static_cast<uint64_t>(packed.values.back()) == v);
+    }
+  }
+  bench.decodes(packed);
+}
+
+TEST_CASE("padded varints and bits above 64") {
+  VarintBench bench;
+  Packed packed;
+  for (size_t size = 1; size <= 10; ++size) {  // zeros, ever longer
+    Bytes padded(size, 0x80);
+    padded.back() = 0;
+    packed.add(padded);
+    CHECK(packed.values.back() == 0);
+  }
+  for (uint8_t last : {0x00, 0x01, 0x02, 0x7e, 0x7f}) {
+    Bytes ten(10, 0xff);
+    ten.back() = last;
+    packed.add(ten);
+    CHECK(packed.values.back() == ((last & 1) ? -1 : INT64_MAX));
+  }
+  bench.decodes(packed);
+}
+
+TEST_CASE("ten bytes are a varint and eleven are not, wherever they stand") {
+  VarintBench bench;
+  for (size_t before = 0; before <= 200; ++before) {
+    for (size_t behind : {0, 1, 5, 63, 64, 100}) {
+      Packed packed;
+      for (size_t i = 0; i < before; ++i) packed.add(random_varint(1));
+      Bytes prefix = packed.bytes;
+      packed.add(random_varint(10));
+      Bytes suffix;
+      for (size_t i = 0; i < behind; ++i) {
+        Bytes varint = random_varint(1 + random_below(2));
+        packed.add(varint);
+        suffix.insert(suffix.end(), varint.begin(), varint.end());
+      }
+      bench.decodes(packed);
+      for (size_t size : {11, 12, 18, 64, 65, 128, 300}) {
+        Bytes bytes = prefix;
+        Bytes varint = random_varint(size);
+        bytes.insert(bytes.end(), varint.begin(), varint.end());
+        bytes.insert(bytes.end(), suffix.begin(), suffix.end());
+        bench.refuses(bytes);
+      }
+    }
+  }
+}
+
+TEST_CASE("an over-long varint among mixed ones") {
+  VarintBench bench;
+  for (int turn = 0; turn < 3000; ++turn) {
+    size_t widest = 1 + random_below(10), count = 1 + random_below(120), at = random_below(count);
+    Bytes bytes;
+    for (size_t i = 0; i < count; ++i) {
+      Bytes varint = random_varint(i == at ? 11 + random_below(3) : 1 + random_below(widest));
+      bytes.insert(bytes.end(), varint.begin(), varint.end());
+    }
+    bench.refuses(bytes);
+  }
+}
+
+// --- Single cells ---
+
+struct Cells {
+  Bytes block;
+  std::vector<uint64_t> cells;
+  std::vector<int64_t> values;
+
+  void add(const Bytes& list, uint64_t size) {
+    Bytes gap = random_bytes(random_below(20));
+    block.insert(block.end(), gap.begin(), gap.end());
+    cells.push_back(size << 32 | block.size());
+    values.push_back(slow_varint(list));
+    block.insert(block.end(), list.begin(), list.end());
+  }
+  void add(const Bytes& list) { add(list, list.size()); }
+};
+
+TEST_CASE("single cells of every size are decoded") {
+  Fenced memory(1 << 16);
+  for (size_t n = 0; n <= 200; ++n) {
+    Cells cells;
+    for (size_t i = 0; i < n; ++i) cells.add(random_varint(1 + random_below(i % 3 == 0 ? 10 : 2)));
+    for (uint8_t slop : {0x00, 0xff}) {
+      Bytes block = cells.block;
+      block.resize(block.size() + kSlop, slop);
+      for_each_body([&](const Kernels& body) {
+        std::vector<uint64_t> got = cells.cells;
+        REQUIRE(body.decode_single_varints(memory.at_end(block), got.data(), n) == n);
+        REQUIRE(std::equal(got.begin(), got.end(), cells.values.begin(),
+                           [](uint64_t a, int64_t b) { return static_cast<int64_t>(a) == b; }));
+      });
+    }
+  }
+}
+
+TEST_CASE("a cell that is not one varint stops the decoding and stays") {
+  std::vector<std::pair<Bytes, uint64_t>> bad;
+  bad.push_back({{}, 0});
+  for (size_t size = 1; size <= 10; ++size) {
+    bad.push_back({random_varint(11), size});  // no end
+    for (size_t end = 0; end + 1 < size; ++end) {
+      Bytes early = random_varint(size);  // two varints
+      early[end] &= 0x7f;
+      bad.push_back({early, size});
+      early.back() |= 0x80;  // one and a half
+      bad.push_back({early, size});
+    }
+  }
+  for (uint64_t size : {11, 12, 64, 256, 257}) bad.push_back({random_varint(size), size});
+  for (uint64_t size : {0x7fffffffu, 0x80000000u, 0x80000001u, 0xffffffffu}) {
+    bad.push_back({random_varint(1), size});
+  }
+  for (auto& [list, size] : bad) {
+    for (size_t at = 0; at < 20; ++at) {
+      Cells cells;
+      for (size_t i = 0; i < 20; ++i) {
+        if (i == at) {
+          cells.add(list, size);
+        } else {
+          cells.add(random_varint(1 + random_below(10)));
+        }
+      }
+      Bytes block = cells.block;
+      block.resize(block.size() + kSlop, 0x80);
+      for_each_body([&](const Kernels& body) {
+        std::vector<uint64_t> got = cells.cells;
+        REQUIRE(body.decode_single_varints(block.data(), got.data(), got.size()) == at);
+        for (size_t i = 0; i < at; ++i) REQUIRE(static_cast<int64_t>(got[i]) == cells.values[i]);
+        REQUIRE(got[at] == cells.cells[at]);
+      });
+    }
+  }
+}
+
+// --- The choice ---
+
+TEST_CASE("a body is chosen by name, else the best, and never silently another one") {
+  auto runnable = headrace::runnable_kernels();
+  REQUIRE_FALSE(runnable.empty());
+  CHECK(std::string(runnable[0]->name) == "portable");
+  std::string names;
+  for (const Kernels* body : runnable) {
+    CHECK(&headrace::choose_kernels(body->name) == body);
+    names += (names.empty() ? "" : ", ") + std::string(body->name);
+  }
+  const Kernels* best = &headrace::choose_kernels(nullptr);
+  CHECK(std::find(runnable.begin(), runnable.end(), best) != runnable.end());
+  CHECK(&headrace::choose_kernels("") == best);
+  for (const char* name : {"z80", "Portable", "portable ", "auto"}) {
+    std::string text =
+        std::string("HEADRACE_CPU=") + name + ": no such kernels on this CPU; it can run " + names;
+    CHECK_THROWS_WITH_AS(headrace::choose_kernels(name), text.c_str(), std::runtime_error);
+  }
+}
+
+TEST_CASE("the environment chooses for the process") {
+  CHECK(&headrace::kernels() == &headrace::choose_kernels(std::getenv("HEADRACE_CPU")));
+  CHECK(&headrace::kernels() == &headrace::kernels());
+}
+
+}  // namespace
