@@ -6,5 +6,6 @@
 namespace headrace {
 
 void register_build_info(pybind11::module_& m);
+void register_writer(pybind11::module_& m);
 
 }  // namespace headrace
