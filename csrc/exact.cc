@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "error.h"
+
 namespace headrace {
 namespace {
 
@@ -53,7 +55,7 @@ bool ExactParser::parse(ByteView record, const Row& row) {
   if (!read_example(record)) {
     fail("Could not parse example input, value: '");
     error_.quote = error_.text.size();
-    error_.text += quote_record(record);
+    error_.text += escape_bytes(record.text()) + '\'';
     return false;
   }
   // Of equal keys the last one counts, and the last bad entry is the one reported.

@@ -1,15 +1,9 @@
 #include "parse_error.h"
 
-#include <cstdio>
+#include "error.h"
 
 namespace headrace {
 namespace {
-
-std::string hex_escape(uint8_t byte) {
-  char text[5];
-  std::snprintf(text, sizeof text, "\\x%02x", byte);
-  return text;
-}
 
 // Bytes of the UTF-8 character at the front of `text`; 0 if there is none.
 size_t utf8_length(std::string_view text) {
@@ -42,30 +36,12 @@ std::string shape_text(const std::vector<int64_t>& shape, const char* first) {
   return '[' + text + ']';
 }
 
-std::string quote_record(ByteView record) {
-  constexpr size_t kMostBytes = 256;
-  std::string quoted;
-  for (const char c : record.text().substr(0, kMostBytes)) {
-    if (c == '\'' || c == '\\') {
-      quoted += '\\';
-      quoted += c;
-    } else if (c < ' ' || c > '~') {
-      quoted += hex_escape(static_cast<uint8_t>(c));
-    } else {
-      quoted += c;
-    }
-  }
-  quoted += '\'';
-  if (record.size > kMostBytes) quoted += "... (" + std::to_string(record.size) + " bytes)";
-  return quoted;
-}
-
 std::string escape_text(std::string_view text) {
   std::string escaped;
   while (!text.empty()) {
     size_t length = utf8_length(text);
     if (length == 0 || (length == 1 && (text[0] < ' ' || text[0] == 0x7f))) {
-      escaped += hex_escape(static_cast<uint8_t>(text[0]));
+      escaped += escape_bytes(text.substr(0, 1));
       length = 1;
     } else {
       escaped += text.substr(0, length);

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "bytes.h"
 #include "schema.h"
 
 namespace headrace {
@@ -35,9 +34,6 @@ const char* values_name(Kind kind);
 
 // "[2,3]", or "[?,2,3]" with a first dimension of "?".
 std::string shape_text(const std::vector<int64_t>& shape, const char* first = "");
-
-// The inside of a quoted bytes literal and its closing quote, cut after 256 bytes.
-std::string quote_record(ByteView record);
 
 // `text` as it may stand in a message: control characters and bytes that are not UTF-8 as \xNN.
 std::string escape_text(std::string_view text);
