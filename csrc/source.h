@@ -10,6 +10,8 @@
 
 namespace headrace {
 
+class Source;
+
 // A contiguous piece of a file in memory, with kSlop readable bytes behind it. Reused from block to
 // block; whoever fetched it owns it.
 struct Piece {
@@ -20,6 +22,8 @@ struct Piece {
 
   uint64_t end() const { return offset + bytes.size; }
   bool holds(uint64_t at, uint64_t n) const { return at >= offset && at + n <= end(); }
+  void forget() { bytes = {}; }  // before it is used for another file
+  void fetch_more(const Source& source, uint64_t until);  // [offset, until); may move the bytes
 };
 
 // One file. Thread-safe: every call names its place.
@@ -42,6 +46,10 @@ class Source {
   std::string path_;
   uint64_t size_;
 };
+
+inline void Piece::fetch_more(const Source& source, uint64_t until) {
+  source.fetch(*this, offset, until - offset);
+}
 
 // Opens a local regular file. Throws Error{kSystem} with errno and path.
 std::unique_ptr<Source> open_local(const std::string& path);

@@ -1,9 +1,15 @@
 // Table of contents of headrace._core.
 #include "bindings/bindings.h"
 
+#include "bindings/arrays.h"
+
 PYBIND11_MODULE(_core, m) {
   m.doc() = "C++ core of headrace. Private: use the headrace package.";
   m.attr("__version__") = HEADRACE_VERSION;
+  headrace::import_numpy();
   headrace::register_build_info(m);
+  headrace::register_errors(m);
+  headrace::register_schema(m);
+  headrace::register_loader(m);
   headrace::register_writer(m);
 }

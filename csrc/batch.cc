@@ -1,0 +1,258 @@
+#include "batch.h"
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+
+namespace headrace {
+namespace {
+
+constexpr size_t kOwnBuffer = size_t{256} << 10;   // arrays of this size do not share
+constexpr size_t kSharedArena = size_t{1} << 20;
+constexpr size_t kLine = 64;
+
+size_t fixed_size(const Column& column, size_t rows) {
+  if (BatchLayout::has_splits(column)) return (rows + 1) * sizeof(int64_t);
+  if (column.type == Type::kBytes) return (rows * column.elements + 1) * sizeof(int64_t);
+  return rows * column.elements * size_of(column.type);
+}
+
+}  // namespace
+
+bool BatchLayout::has_splits(const Column& column) {
+  return column.layout == Layout::kRagged || column.layout == Layout::kSequence;
+}
+
+bool BatchLayout::grows(const Column& column) {
+  return has_splits(column) || column.type == Type::kBytes;
+}
+
+BatchLayout::BatchLayout(std::vector<Column> columns, size_t rows, bool pad)
+    : columns_(std::move(columns)), rows_(rows), pad_(pad), places_(columns_.size()), hints_(columns_.size()) {
+  size_t shared = SIZE_MAX;  // the arena that small arrays share for now
+  for (size_t c = 0; c < columns_.size(); ++c) {
+    grows_ |= grows(columns_[c]);
+    const size_t size = fixed_size(columns_[c], rows);
+    // Arrays begin in different sets of the cache, or rows of many columns would evict each other.
+    const size_t padded = (size + kLine - 1) / kLine * kLine | kLine;
+    if (size >= kOwnBuffer) {
+      const size_t stagger = c % 32 * kLine;
+      places_[c] = {arenas_.size(), stagger, size};
+      arenas_.push_back(stagger + padded);
+      continue;
+    }
+    if (shared == SIZE_MAX || arenas_[shared] + padded > kSharedArena) {
+      shared = arenas_.size();
+      arenas_.push_back(0);
+    }
+    places_[c] = {shared, arenas_[shared], size};
+    arenas_[shared] += padded;
+  }
+}
+
+GrowingArray::Room GrowingArray::reserve(size_t size, size_t expected) {
+  const size_t begin = size_;
+  size_ += size;
+  if (!memory_) {
+    room_ = std::max(size, expected);
+    memory_ = Buffer(room_ + kSlop);
+    room_ = memory_.capacity() - kSlop;
+  }
+  if (size_ <= room_) return {memory_.data() + begin, begin};
+  overflows_.push_back({Buffer(size + kSlop), begin, size});
+  return {overflows_.back().memory.data(), begin};
+}
+
+void GrowingArray::join() {
+  if (!memory_) memory_ = Buffer(kSlop);
+  if (overflows_.empty()) return;
+  Buffer whole(size_ + kSlop);
+  std::memcpy(whole.data(), memory_.data(), overflows_.front().begin);
+  for (const Overflow& part : overflows_) {
+    std::memcpy(whole.data() + part.begin, part.memory.data(), part.size);
+  }
+  memory_ = std::move(whole);
+  overflows_.clear();
+}
+
+Batch::Batch(std::shared_ptr<const BatchLayout> layout, uint64_t number)
+    : layout_(std::move(layout)), number_(number), values_(layout_->columns().size()),
+      bytes_(layout_->columns().size()), longest_(layout_->columns().size()) {
+  for (const size_t size : layout_->arenas()) {
+    begins_.push_back(arenas_.emplace_back(size).data());
+  }
+  for (size_t c = 0; c < layout_->columns().size(); ++c) {
+    if (BatchLayout::grows(layout_->columns()[c])) ends(c)[0] = 0;
+  }
+}
+
+uint8_t* Batch::fixed(size_t column) const {
+  const BatchLayout::Place& place = layout_->place(column);
+  return begins_[place.arena] + place.offset;
+}
+
+Batch::Places Batch::reserve(size_t c, const Amount& amount, size_t records) {
+  const Column& column = layout_->columns()[c];
+  const BatchLayout::Hint& hint = layout_->hint(c);
+  Places places;
+  // Without experience: as if all rows were like these, and an eighth more.
+  const auto expect = [&](const std::atomic<size_t>& seen, size_t size) {
+    return std::max(seen.load(std::memory_order_relaxed),
+                    (size + size / 8) / records * layout_->rows());
+  };
+  if (column.type == Type::kBytes) {
+    places.bytes = bytes_[c].reserve(amount.bytes, expect(hint.bytes, amount.bytes));
+  }
+  if (BatchLayout::has_splits(column)) {
+    const size_t unit = column.type == Type::kBytes ? sizeof(int64_t) : size_of(column.type);
+    if (column.type == Type::kBytes && values_[c].size() == 0) {  // offsets begin with a zero
+      const size_t expected = expect(hint.values, amount.values * unit + unit);
+      std::memset(values_[c].reserve(unit, expected).data, 0, unit);
+    }
+    places.values = values_[c].reserve(amount.values * unit, expect(hint.values, amount.values * unit));
+  }
+  return places;
+}
+
+void Batch::store(Cells& cells, size_t first, size_t n, size_t row, std::span<const Places> places) {
+  for (size_t c = 0; c < layout_->columns().size(); ++c) {
+    const Column& column = layout_->columns()[c];
+    if (!BatchLayout::grows(column)) {
+      cells.store_numbers(c, first, n, fixed(c) + row * column.elements * size_of(column.type));
+      continue;
+    }
+    const Places& place = places[c];
+    const auto data_begin = static_cast<int64_t>(place.bytes.begin);
+    if (!BatchLayout::has_splits(column)) {
+      cells.store_strings(c, first, n, data_begin, ends(c) + row * column.elements + 1,
+                          place.bytes.data);
+    } else if (column.type == Type::kBytes) {
+      const auto begin = static_cast<int64_t>(place.values.begin / sizeof(int64_t)) - 1;
+      cells.store_splits(c, first, n, begin, ends(c) + row + 1);
+      cells.store_strings(c, first, n, data_begin, reinterpret_cast<int64_t*>(place.values.data),
+                          place.bytes.data);
+    } else {
+      const auto begin = static_cast<int64_t>(place.values.begin / size_of(column.type));
+      cells.store_splits(c, first, n, begin, ends(c) + row + 1);
+      cells.store_values(c, first, n, place.values.data);
+    }
+  }
+}
+
+void Batch::store_records(std::span<const ByteView> records, size_t row, const Places& places) {
+  auto end = static_cast<int64_t>(places.bytes.begin);
+  uint8_t* out = places.bytes.data;
+  for (size_t i = 0; i < records.size(); ++i) {
+    if (records[i].size != 0) std::memcpy(out, records[i].data, records[i].size);
+    out += records[i].size;
+    ends(0)[row + i + 1] = end += static_cast<int64_t>(records[i].size);
+  }
+}
+
+void Batch::fail(size_t row, const Error& error) {
+  std::lock_guard lock(failure_mutex_);
+  if (!failure_ || row < failure_->row) failure_.emplace(row, error);
+}
+
+void Batch::finish() {
+  for (size_t c = 0; c < layout_->columns().size(); ++c) {
+    const Column& column = layout_->columns()[c];
+    if (!BatchLayout::grows(column)) continue;
+    const auto learn = [](std::atomic<size_t>& hint, size_t size) {
+      const size_t seen = size + size / 16;
+      size_t known = hint.load(std::memory_order_relaxed);
+      while (known < seen && !hint.compare_exchange_weak(known, seen, std::memory_order_relaxed)) {
+      }
+    };
+    if (column.type == Type::kBytes) {
+      learn(layout_->hint(c).bytes, bytes_[c].size());
+      bytes_[c].join();
+    }
+    if (BatchLayout::has_splits(column)) {
+      learn(layout_->hint(c).values, values_[c].size());
+      if (column.type == Type::kBytes && values_[c].size() == 0) {
+        std::memset(values_[c].reserve(sizeof(int64_t), 0).data, 0, sizeof(int64_t));
+      }
+      values_[c].join();
+    }
+    if (layout_->pads(c) && !failure_) pad(c);
+  }
+}
+
+void Batch::truncate(size_t rows) { rows_ = std::min(rows_, rows); }
+
+size_t Batch::memory() const {
+  size_t total = 0;
+  for (const size_t size : layout_->arenas()) total += size;
+  for (const auto* arrays : {&values_, &bytes_}) {
+    for (const GrowingArray& array : *arrays) total += array.size();
+  }
+  return total;
+}
+
+// Sequences are gathered like ragged rows; here they get their common length.
+void Batch::pad(size_t c) {
+  const int64_t* const splits = ends(c);
+  int64_t longest = 0;
+  for (size_t i = 0; i < rows_; ++i) longest = std::max(longest, splits[i + 1] - splits[i]);
+  if (layout_->columns()[c].type == Type::kBytes) {
+    pad_strings(c, static_cast<size_t>(longest));
+  } else {
+    pad_numbers(c, static_cast<size_t>(longest));
+  }
+  const uint64_t elements = layout_->columns()[c].elements;
+  longest_[c] = elements == 0 ? 0 : static_cast<size_t>(longest) / elements;
+}
+
+void Batch::pad_numbers(size_t c, size_t longest) {
+  const Column& column = layout_->columns()[c];
+  const size_t unit = size_of(column.type);
+  const int64_t* const splits = ends(c);
+  GrowingArray padded;
+  uint8_t* out = padded.reserve(rows_ * longest * unit, 0).data;
+  for (size_t i = 0; i < rows_; ++i) {
+    const auto begin = static_cast<size_t>(splits[i]), n = static_cast<size_t>(splits[i + 1]) - begin;
+    std::memcpy(out, values_[c].memory().data() + begin * unit, n * unit);
+    out += n * unit;
+    for (size_t k = n; k < longest; ++k, out += unit) {
+      if (column.default_numbers) {
+        std::memcpy(out, column.default_numbers->data(), unit);
+      } else {
+        std::memset(out, 0, unit);
+      }
+    }
+  }
+  values_[c] = std::move(padded);
+}
+
+void Batch::pad_strings(size_t c, size_t longest) {
+  const Column& column = layout_->columns()[c];
+  const std::string fill = column.default_strings ? column.default_strings->front() : "";
+  const int64_t* const splits = ends(c);
+  const auto* const offsets = reinterpret_cast<const int64_t*>(values_[c].memory().data());
+  const auto strings = static_cast<size_t>(splits[rows_]);
+  GrowingArray ends, data;
+  auto* end = reinterpret_cast<int64_t*>(ends.reserve((rows_ * longest + 1) * sizeof(int64_t), 0).data);
+  uint8_t* const begin =
+      data.reserve(static_cast<size_t>(offsets[strings]) + (rows_ * longest - strings) * fill.size(), 0)
+          .data;
+  uint8_t* out = begin;
+  *end++ = 0;
+  for (size_t i = 0; i < rows_; ++i) {
+    const auto first = static_cast<size_t>(splits[i]), last = static_cast<size_t>(splits[i + 1]);
+    for (size_t k = 0; k < longest; ++k) {
+      const bool here = first + k < last;
+      const uint8_t* from = here ? bytes_[c].memory().data() + offsets[first + k]
+                                 : reinterpret_cast<const uint8_t*>(fill.data());
+      const size_t size =
+          here ? static_cast<size_t>(offsets[first + k + 1] - offsets[first + k]) : fill.size();
+      std::memcpy(out, from, size);
+      out += size;
+      *end++ = out - begin;
+    }
+  }
+  values_[c] = std::move(ends);
+  bytes_[c] = std::move(data);
+}
+
+}  // namespace headrace

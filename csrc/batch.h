@@ -1,0 +1,164 @@
+// Batch: contiguous columns, filled in place by many threads.
+//
+// A column is up to three arrays. Fixed numbers: cells. Growing numbers: row splits and values.
+// Strings: (row splits and) offsets and bytes. The size of `fixed` arrays is known beforehand;
+// `values` and `bytes` grow as blocks of records commit what they hold.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "buffer.h"
+#include "cells.h"
+#include "error.h"
+#include "schema.h"
+
+namespace headrace {
+
+// Where the fixed arrays of a batch of at most `rows` rows lie. Shared by all batches of a loader.
+class BatchLayout {
+ public:
+  struct Place {
+    size_t arena = 0;
+    size_t offset = 0;
+    size_t size = 0;
+  };
+
+  // `pad`: kSequence rows get the length of the longest; otherwise they stay like kRagged ones.
+  BatchLayout(std::vector<Column> columns, size_t rows, bool pad);
+
+  const std::vector<Column>& columns() const { return columns_; }
+  size_t rows() const { return rows_; }
+  const Place& place(size_t column) const { return places_[column]; }
+  const std::vector<size_t>& arenas() const { return arenas_; }  // their sizes
+  bool grows() const { return grows_; }                          // any column does
+  bool pads(size_t column) const { return pad_ && columns_[column].layout == Layout::kSequence; }
+
+  static bool grows(const Column& column);
+  static bool has_splits(const Column& column);
+
+  // What the fullest batch so far took: the next one starts with room for it. Bytes.
+  struct Hint {
+    std::atomic<size_t> values{0};
+    std::atomic<size_t> bytes{0};
+  };
+  Hint& hint(size_t column) const { return hints_[column]; }
+
+ private:
+  std::vector<Column> columns_;
+  size_t rows_;
+  bool pad_;
+  std::vector<Place> places_;
+  std::vector<size_t> arenas_;
+  bool grows_ = false;
+  mutable std::vector<Hint> hints_;
+};
+
+// An array that grows while parts of it are being written: what does not fit in its memory goes to
+// memory of its own, and all is joined when the last writer is done.
+class GrowingArray {
+ public:
+  // Room for `size` more bytes, and where they begin in the whole. `expected` sizes the memory of
+  // the first call. One thread at a time; the room is valid until join().
+  struct Room {
+    uint8_t* data;
+    size_t begin;
+  };
+  Room reserve(size_t size, size_t expected);
+
+  void join();  // afterwards memory() holds size() bytes
+  size_t size() const { return size_; }
+  Buffer& memory() { return memory_; }
+
+ private:
+  struct Overflow {
+    Buffer memory;
+    size_t begin, size;
+  };
+  Buffer memory_;
+  size_t room_ = 0;  // of memory_
+  size_t size_ = 0;
+  std::vector<Overflow> overflows_;
+};
+
+class Batch {
+ public:
+  // `number`: its place in the stream of batches.
+  explicit Batch(std::shared_ptr<const BatchLayout> layout, uint64_t number = 0);
+
+  const BatchLayout& layout() const { return *layout_; }
+  size_t rows() const { return rows_; }
+  uint64_t number() const { return number_; }
+
+  // --- while it is being filled ---
+
+  // Places for the growing values of `amount`, one a column that grows; in order of the rows, one
+  // thread at a time.
+  struct Places {
+    GrowingArray::Room values{};
+    GrowingArray::Room bytes{};
+  };
+  Places reserve(size_t column, const Amount& amount, size_t records);
+
+  // Writes records [first, first + n) of `cells` to rows [row, row + n), all columns. `places` as
+  // reserve() gave them, one a column (unused where the column does not grow). Any thread.
+  void store(Cells& cells, size_t first, size_t n, size_t row, std::span<const Places> places);
+
+  // Whole records instead of features; the layout has one column of strings.
+  void store_records(std::span<const ByteView> records, size_t row, const Places& places);
+
+  // The row cannot be had. The error of the first such row is kept. Any thread.
+  void fail(size_t row, const Error& error);
+
+  // Every block that writes here holds the batch open, and so does who assigns rows. True for the
+  // call that ends the writing: that caller must call finish().
+  void hold() { writers_.fetch_add(1, std::memory_order_relaxed); }
+  bool release() { return writers_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
+  void set_rows(size_t rows) { rows_ = rows; }  // final count, before the assigner's release
+
+  // Joins the growing arrays, pads sequences.
+  void finish();
+
+  // --- afterwards, by one thread ---
+
+  struct Failure {
+    size_t row;
+    Error error;
+  };
+  const std::optional<Failure>& failure() const { return failure_; }
+
+  // Keeps the rows before the failure, or fewer.
+  void truncate(size_t rows);
+
+  Buffer& arena(size_t index) { return arenas_[index]; }  // may be moved away
+  uint8_t* fixed(size_t column) const;                    // cells, offsets or splits; in an arena
+  GrowingArray& values(size_t column) { return values_[column]; }  // numbers, offsets of strings
+  GrowingArray& bytes(size_t column) { return bytes_[column]; }
+  size_t longest(size_t column) const { return longest_[column]; }  // kSequence: M
+  size_t memory() const;                                            // bytes
+
+ private:
+  int64_t* ends(size_t column) { return reinterpret_cast<int64_t*>(fixed(column)); }
+  void pad(size_t column);
+  void pad_numbers(size_t column, size_t longest);
+  void pad_strings(size_t column, size_t longest);
+
+  std::shared_ptr<const BatchLayout> layout_;
+  uint64_t number_;
+  size_t rows_ = 0;
+  std::vector<Buffer> arenas_;
+  std::vector<uint8_t*> begins_;  // of the arenas
+  std::vector<GrowingArray> values_;
+  std::vector<GrowingArray> bytes_;
+  std::vector<size_t> longest_;
+  std::atomic<uint32_t> writers_{1};
+  std::mutex failure_mutex_;
+  std::optional<Failure> failure_;
+};
+
+}  // namespace headrace

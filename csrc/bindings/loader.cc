@@ -1,0 +1,158 @@
+#include "loader.h"
+
+#include <pybind11/stl.h>
+#include <unistd.h>
+
+#include <stdexcept>
+
+#include "bindings/arrays.h"
+#include "bindings/bindings.h"
+
+namespace headrace {
+
+namespace py = pybind11;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+std::vector<Verb> verbs_of(const py::list& chain) {
+  std::vector<Verb> verbs;
+  for (const py::handle item : chain) {
+    const auto row = item.cast<py::tuple>();
+    const auto name = row[0].cast<std::string>();
+    Verb verb{};
+    if (name == "skip") verb.kind = Verb::kSkip;
+    else if (name == "take") verb.kind = Verb::kTake;
+    else if (name == "repeat") verb.kind = Verb::kRepeat;
+    else if (name == "shard") verb.kind = Verb::kShard;
+    else throw std::invalid_argument("unknown verb: " + name);
+    verb.a = row[1].cast<int64_t>();
+    if (verb.kind == Verb::kShard) verb.b = row[2].cast<int64_t>();
+    verbs.push_back(verb);
+  }
+  return verbs;
+}
+
+LoaderOptions options_of(const py::dict& given) {
+  LoaderOptions options;
+  for (const auto& [key, value] : given) {
+    const auto name = key.cast<std::string>();
+    if (name == "threads") options.threads = value.cast<int>();
+    else if (name == "prefetch") options.prefetch = value.cast<uint64_t>();
+    else if (name == "memory_budget") options.memory = value.cast<uint64_t>();
+    else if (name == "verify") options.verify = value.cast<bool>();
+    else if (name == "block_size") options.block_size = value.cast<uint64_t>();
+    else throw std::invalid_argument("unknown option: " + name);
+  }
+  return options;
+}
+
+py::dict state_of(const Position& position) {
+  py::dict state;
+  state["pass"] = position.pass;
+  state["file"] = position.file;
+  state["offset"] = position.offset;
+  state["ordinal"] = position.ordinal;
+  state["plan"] = position.plan;
+  state["ended"] = position.ended;
+  return state;
+}
+
+Position position_of(const py::dict& state) {
+  Position position;
+  position.pass = state["pass"].cast<uint64_t>();
+  position.file = state["file"].cast<uint64_t>();
+  position.offset = state["offset"].cast<uint64_t>();
+  position.ordinal = state["ordinal"].cast<uint64_t>();
+  position.plan = state["plan"].cast<std::vector<int64_t>>();
+  position.ended = state["ended"].cast<bool>();
+  return position;
+}
+
+// A loader whose end does not hold the GIL, and which a forked child leaves alone: the threads of
+// the parent are not there to be joined.
+class LoaderHandle {
+ public:
+  explicit LoaderHandle(LoaderJob job) : loader_(new Loader(std::move(job))), process_(getpid()) {}
+  LoaderHandle(const LoaderHandle&) = delete;
+  LoaderHandle& operator=(const LoaderHandle&) = delete;
+  ~LoaderHandle() {
+    if (getpid() != process_) {
+      loader_.release();
+      return;
+    }
+    const py::gil_scoped_release release;
+    loader_.reset();
+  }
+
+  Loader& get() {
+    if (getpid() != process_) {
+      throw std::runtime_error(
+          "this iterator belongs to the parent process, whose threads a forked child does not have: "
+          "call iter() on the dataset again");
+    }
+    return *loader_;
+  }
+
+  py::tuple next() {
+    Loader& loader = get();
+    for (;;) {
+      Loader::Delivery delivery;
+      {
+        const py::gil_scoped_release release;
+        delivery = loader.next(100ms);
+      }
+      if (delivery.outcome == Loader::Outcome::kBatch) return to_arrays(*delivery.batch);
+      if (delivery.outcome == Loader::Outcome::kEnd) throw py::stop_iteration();
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    }
+  }
+
+ private:
+  std::unique_ptr<Loader> loader_;
+  pid_t process_;
+};
+
+}  // namespace
+
+void register_loader(py::module_& m) {
+  py::class_<LoaderHandle>(m, "Loader")
+      .def(py::init([](std::vector<std::string> files, std::shared_ptr<Schema> schema,
+                       const py::list& chain, size_t batch_size, bool drop_remainder, bool single,
+                       const py::dict& options, const py::object& state) {
+             LoaderJob job;
+             job.files = std::move(files);
+             job.schema = std::move(schema);
+             job.verbs = verbs_of(chain);
+             job.batch_size = batch_size;
+             job.drop_remainder = drop_remainder;
+             job.single = single;
+             job.options = options_of(options);
+             auto handle = std::make_unique<LoaderHandle>(std::move(job));
+             if (!state.is_none()) handle->get().start_at(position_of(state.cast<py::dict>()));
+             return handle;
+           }),
+           py::arg("files"), py::arg("schema"), py::arg("chain"), py::arg("batch_size"),
+           py::arg("drop_remainder"), py::arg("single"), py::arg("options"), py::arg("state"))
+      .def("next", &LoaderHandle::next)
+      .def("state", [](LoaderHandle& self) { return state_of(self.get().position()); })
+      .def("file_sizes", [](LoaderHandle& self) { return self.get().file_sizes(); })
+      .def("stats",
+           [](LoaderHandle& self) {
+             const LoaderStats stats = self.get().stats();
+             py::dict result;
+             result["records"] = stats.records;
+             result["slow_records"] = stats.slow_records;
+             result["bytes_read"] = stats.bytes_read;
+             result["threads"] = stats.threads;
+             return result;
+           })
+      .def("close", [](LoaderHandle& self) {
+        Loader& loader = self.get();
+        const py::gil_scoped_release release;
+        loader.close();
+      });
+}
+
+}  // namespace headrace

@@ -1,0 +1,448 @@
+#include "cells.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <string>
+
+#include "convert.h"
+#include "kernels/kernels.h"
+
+namespace headrace {
+namespace {
+
+// The columns of cells begin in different sets of the cache.
+size_t stride_for(size_t records) { return (records + 7) / 8 * 8 | 8; }
+
+bool is_single(const Column& column) { return column.elements == 1; }
+
+// Columns whose cells become the values themselves while measuring: single numbers, unless a
+// default would have to be widened first.
+bool is_direct(const Column& column) {
+  return column.layout == Layout::kFixed && is_single(column) &&
+         (column.type == Type::kInt64 || column.type == Type::kFloat32 || !column.default_numbers);
+}
+
+std::string out_of_range(const std::string& value, Type type) {
+  return "Value " + value + " is out of range for " + name_of(type) + ".";
+}
+
+// Reads an unpacked varint of at most ten bytes. Null if there is none before `end`.
+const uint8_t* read_varint(const uint8_t* p, const uint8_t* end, uint64_t& value) {
+  value = 0;
+  for (int shift = 0; shift < 70 && p < end; shift += 7) {
+    const uint64_t byte = *p++;
+    value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return p;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Cells::Cells(std::shared_ptr<const Schema> schema, ParseMode mode)
+    : schema_(std::move(schema)), mode_(mode), locator_(schema_), exact_(schema_, mode),
+      measured_(schema_->size()) {}
+
+void Cells::measure(const uint8_t* block, std::span<const ByteView> records,
+                    std::span<const uint32_t> rows) {
+  block_ = block;
+  records_ = records;
+  rows_ = rows;
+  stride_ = stride_for(records.size());
+  cells_.assign(stride_ * schema_->size(), Cell::missing());
+  refused_.clear();
+  sides_.clear();
+  side_int64s_.clear();
+  side_floats_.clear();
+  side_strings_.clear();
+  errors_.clear();
+  exact_record_ = kNone;
+
+  locator_.locate(block, records, cells_.data(), stride_, refused_);
+  slow_ += refused_.size();
+  for (const uint32_t record : refused_) {
+    const bool good = parse_exactly(record);
+    for (size_t c = 0; c < schema_->size(); ++c) {
+      cells(c)[record] = good ? keep_exact(c) : Cell::missing();
+    }
+  }
+  for (size_t c = 0; c < schema_->size(); ++c) {
+    const Column& column = column_at(c);
+    if (column.layout == Layout::kRaw) {
+      measure_raw(c);
+    } else if (column.kind == Kind::kBytes) {
+      measure_strings(c);
+    } else if (column.layout != Layout::kFixed) {
+      measure_growing_numbers(c);
+    } else if (!is_direct(column)) {
+      measure_fixed_numbers(c);
+    } else if (column.kind == Kind::kInt64) {
+      measure_single_int64s(c);
+    } else {
+      measure_single_floats(c);
+    }
+  }
+}
+
+void Cells::measure_single_int64s(size_t c) {
+  const Column& column = column_at(c);
+  uint64_t* const cell = cells(c);
+  const size_t n = records_.size();
+  for (size_t i = 0;; ++i) {
+    i += kernels().decode_single_varints(block_, cell + i, n - i);
+    if (i == n) return;
+    const uint64_t resolved = resolve(c, i);
+    cell[i] = Cell::form(resolved) == Cell::kSide
+                  ? static_cast<uint64_t>(side_int64s_[side_of(resolved).begin])
+                  : single_default(column);
+  }
+}
+
+void Cells::measure_single_floats(size_t c) {
+  const Column& column = column_at(c);
+  uint64_t* const cell = cells(c);
+  for (size_t i = 0; i < records_.size(); ++i) {
+    if (cell[i] >> 32 == sizeof(float)) {
+      cell[i] = load32(block_ + Cell::offset(cell[i]));
+      continue;
+    }
+    const uint64_t resolved = resolve(c, i);
+    cell[i] = Cell::form(resolved) == Cell::kSide
+                  ? std::bit_cast<uint32_t>(side_floats_[side_of(resolved).begin])
+                  : single_default(column);
+  }
+}
+
+void Cells::measure_fixed_numbers(size_t c) {
+  const Column& column = column_at(c);
+  uint64_t* const cell = cells(c);
+  for (size_t i = 0; i < records_.size(); ++i) {
+    size_t count;
+    if (!count_packed(column, cell[i], count) || count != column.elements) {
+      cell[i] = resolve(c, i);
+    }
+  }
+}
+
+void Cells::measure_growing_numbers(size_t c) {
+  const Column& column = column_at(c);
+  uint64_t* const cell = cells(c);
+  auto& counts = measured_[c].counts;
+  counts.resize(records_.size());
+  for (size_t i = 0; i < records_.size(); ++i) {
+    size_t count;
+    if (!count_packed(column, cell[i], count) ||
+        (column.layout == Layout::kSequence && count % column.elements != 0)) {
+      cell[i] = resolve(c, i);
+      count = Cell::form(cell[i]) == Cell::kSide ? side_of(cell[i]).count : 0;
+    }
+    counts[i] = static_cast<uint32_t>(count);
+  }
+}
+
+void Cells::measure_strings(size_t c) {
+  const Column& column = column_at(c);
+  uint64_t* const cell = cells(c);
+  auto& [counts, strings, begins] = measured_[c];
+  strings.clear();
+  begins.resize(records_.size() + 1);
+  const bool fixed = column.layout == Layout::kFixed;
+  const bool takes_one = fixed ? is_single(column)
+                               : column.layout == Layout::kRagged || is_single(column);
+  for (size_t i = 0; i < records_.size(); ++i) {
+    begins[i] = strings.size();
+    if (Cell::form(cell[i]) == Cell::kPacked && takes_one) {
+      strings.push_back({block_ + Cell::offset(cell[i]), Cell::size(cell[i])});
+      continue;
+    }
+    const uint64_t resolved = resolve(c, i);
+    if (Cell::form(resolved) == Cell::kSide) {
+      const Side& side = side_of(resolved);
+      const auto first = side_strings_.begin() + static_cast<ptrdiff_t>(side.begin);
+      strings.insert(strings.end(), first, first + static_cast<ptrdiff_t>(side.count));
+    } else if (fixed && column.default_strings && !failed(i)) {
+      for (const std::string& text : *column.default_strings) {
+        strings.push_back({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+      }
+    } else if (fixed) {
+      strings.resize(strings.size() + column.elements);
+    }
+  }
+  begins[records_.size()] = strings.size();
+}
+
+void Cells::measure_raw(size_t c) {
+  const Column& column = column_at(c);
+  uint64_t* const cell = cells(c);
+  const uint64_t wanted = Cell::pack(Cell::kPacked, column.elements * size_of(column.type), 0);
+  for (size_t i = 0; i < records_.size(); ++i) {
+    if (cell[i] >> 32 != wanted >> 32) cell[i] = resolve(c, i);
+  }
+}
+
+// Whether a cell holds packed numbers in full, and how many.
+bool Cells::count_packed(const Column& column, uint64_t cell, size_t& count) const {
+  if (Cell::form(cell) != Cell::kPacked) return false;
+  const size_t size = Cell::size(cell);
+  if (column.kind == Kind::kFloat) {
+    count = size / sizeof(float);
+    return size % sizeof(float) == 0;
+  }
+  if (size == 0) {
+    count = 0;
+    return true;
+  }
+  const uint8_t* const payload = block_ + Cell::offset(cell);
+  count = kernels().count_varints(payload, size);
+  return payload[size - 1] < 0x80;
+}
+
+// What stands for a cell that cannot be used as it is: values aside, or kMissing, which means the
+// default, nothing, or that the record has failed.
+uint64_t Cells::resolve(size_t c, size_t record) {
+  const Column& column = column_at(c);
+  const uint64_t cell = cells(c)[record];
+  const bool fixed = column.layout == Layout::kFixed || column.layout == Layout::kRaw;
+  if (Cell::form(cell) == Cell::kSide) return cell;
+  if (Cell::form(cell) == Cell::kMissing) {
+    const bool optional = !fixed || column.default_numbers || column.default_strings;
+    if (optional || failed(record)) return cell;
+  }
+  if (Cell::form(cell) == Cell::kList && column.layout != Layout::kRaw) {
+    const uint64_t walked = walk_list(column, cell);
+    if (Cell::form(walked) == Cell::kSide) {
+      const size_t count = side_of(walked).count;
+      const bool fits = fixed ? count == column.elements
+                              : column.layout == Layout::kRagged || count % column.elements == 0;
+      if (fits) return walked;
+    }
+  }
+  ++slow_;
+  return parse_exactly(record) ? keep_exact(c) : Cell::missing();
+}
+
+// Reads an unpacked list, or several strings. kMissing if it is not one throughout.
+uint64_t Cells::walk_list(const Column& column, uint64_t cell) {
+  const uint8_t* p = block_ + Cell::offset(cell);
+  const uint8_t* const end = p + Cell::size(cell);
+  size_t begin;
+  if (column.kind == Kind::kInt64) {
+    begin = side_int64s_.size();
+    while (p != end) {
+      uint64_t value;
+      if (*p != 0x08 || (p = read_varint(p + 1, end, value)) == nullptr) return Cell::missing();
+      side_int64s_.push_back(static_cast<int64_t>(value));
+    }
+    return add_side(begin, side_int64s_.size() - begin);
+  }
+  if (column.kind == Kind::kFloat) {
+    begin = side_floats_.size();
+    for (; p != end; p += 5) {
+      if (end - p < 5 || *p != 0x0d) return Cell::missing();
+      side_floats_.push_back(std::bit_cast<float>(load32(p + 1)));
+    }
+    return add_side(begin, side_floats_.size() - begin);
+  }
+  begin = side_strings_.size();
+  while (p != end) {
+    uint64_t size;
+    if (*p != 0x0a || (p = read_varint(p + 1, end, size)) == nullptr ||
+        size > static_cast<uint64_t>(end - p)) {
+      return Cell::missing();
+    }
+    side_strings_.push_back({p, static_cast<size_t>(size)});
+    p += size;
+  }
+  return add_side(begin, side_strings_.size() - begin);
+}
+
+uint64_t Cells::add_side(size_t begin, size_t count) {
+  sides_.push_back({begin, count});
+  return Cell::pack(Cell::kSide, 0, sides_.size() - 1);
+}
+
+// Copies a column of what the exact parser holds.
+uint64_t Cells::keep_exact(size_t c) {
+  if (!exact_.present(c)) return Cell::missing();
+  const auto keep = [&](auto& side, auto values) {
+    side.insert(side.end(), values.begin(), values.end());
+    return add_side(side.size() - values.size(), values.size());
+  };
+  switch (column_at(c).kind) {
+    case Kind::kInt64: return keep(side_int64s_, exact_.int64s(c));
+    case Kind::kFloat: return keep(side_floats_, exact_.floats(c));
+    default: return keep(side_strings_, exact_.strings(c));
+  }
+}
+
+bool Cells::parse_exactly(size_t record) {
+  if (exact_record_ != record) {
+    exact_record_ = record;
+    exact_good_ = exact_.parse(records_[record], {.index = rows_[record]});
+    if (!exact_good_ && !failed(record)) errors_.push_back({record, exact_.error()});
+  }
+  return exact_good_;
+}
+
+bool Cells::failed(size_t record) const {
+  return std::any_of(errors_.begin(), errors_.end(),
+                     [&](const RowError& error) { return error.record == record; });
+}
+
+void Cells::fail(size_t record, const Column& column, const std::string& what) {
+  if (failed(record)) return;
+  ParseError error;
+  error.text = mode_ == ParseMode::kSingle
+                   ? "Key: " + escape_text(column.key) + ".  " + what
+                   : "Name: <unknown>, Key: " + escape_text(column.key) +
+                         ", Index: " + std::to_string(rows_[record]) + ".  " + what;
+  errors_.push_back({record, std::move(error)});
+}
+
+// Of a direct column.
+uint64_t Cells::single_default(const Column& column) const {
+  uint64_t value = 0;
+  if (column.default_numbers) {
+    std::memcpy(&value, column.default_numbers->data(), column.default_numbers->size());
+  }
+  return value;
+}
+
+Amount Cells::amount(size_t c, size_t first, size_t n) const {
+  const Measured& measured = measured_[c];
+  Amount amount;
+  if (column_at(c).kind == Kind::kBytes) {
+    const size_t begin = measured.begins[first], end = measured.begins[first + n];
+    amount.values = end - begin;
+    for (size_t k = begin; k < end; ++k) amount.bytes += measured.strings[k].size;
+  } else {
+    for (size_t i = first; i < first + n; ++i) amount.values += measured.counts[i];
+  }
+  return amount;
+}
+
+void Cells::store_numbers(size_t c, size_t first, size_t n, uint8_t* out) {
+  const Column& column = column_at(c);
+  const uint64_t* const cell = cells(c) + first;
+  const size_t row_size = column.elements * size_of(column.type);
+  if (is_direct(column)) {
+    if (column.type == Type::kInt64) {
+      std::memcpy(out, cell, n * sizeof(int64_t));
+    } else if (column.kind == Kind::kInt64) {
+      const auto* values = reinterpret_cast<const int64_t*>(cell);
+      for (size_t i = 0;; ++i) {
+        i += convert_int64s(values + i, n - i, column.type, out + i * row_size);
+        if (i == n) break;
+        fail(first + i, column, out_of_range(std::to_string(values[i]), column.type));
+      }
+    } else if (column.type == Type::kFloat32) {
+      for (size_t i = 0; i < n; ++i) {
+        const auto bits = static_cast<uint32_t>(cell[i]);
+        std::memcpy(out + i * sizeof bits, &bits, sizeof bits);
+      }
+    } else {
+      for (size_t i = 0; i < n; ++i) {
+        const auto value = std::bit_cast<float>(static_cast<uint32_t>(cell[i]));
+        if (convert_floats(&value, 1, column.type, out + i * row_size) != 1) {
+          fail(first + i, column, out_of_range(std::to_string(value), column.type));
+        }
+      }
+    }
+    return;
+  }
+  for (size_t i = 0; i < n; ++i) store_row(c, cell[i], first + i, out + i * row_size);
+}
+
+// One row of a fixed column that is not direct.
+void Cells::store_row(size_t c, uint64_t cell, size_t record, uint8_t* out) {
+  const Column& column = column_at(c);
+  const size_t n = column.elements, row_size = n * size_of(column.type);
+  if (Cell::form(cell) == Cell::kMissing) {
+    if (column.default_numbers) std::memcpy(out, column.default_numbers->data(), row_size);
+    return;
+  }
+  if (column.layout == Layout::kRaw) {
+    const uint8_t* const data = Cell::form(cell) == Cell::kSide
+                                    ? side_strings_[side_of(cell).begin].data
+                                    : block_ + Cell::offset(cell);
+    std::memcpy(out, data, row_size);
+    if (column.big_endian) swap_bytes(out, n, column.type);
+    return;
+  }
+  if (column.type == Type::kInt64) {
+    copy_int64s(cell, record, reinterpret_cast<int64_t*>(out), n);
+  } else if (column.type == Type::kFloat32) {
+    copy_floats(cell, reinterpret_cast<float*>(out), n);
+  } else if (column.kind == Kind::kInt64) {
+    wide_int64s_.resize(n);
+    if (!copy_int64s(cell, record, wide_int64s_.data(), n)) return;
+    const size_t good = convert_int64s(wide_int64s_.data(), n, column.type, out);
+    if (good != n) fail(record, column, out_of_range(std::to_string(wide_int64s_[good]), column.type));
+  } else {
+    wide_floats_.resize(n);
+    copy_floats(cell, wide_floats_.data(), n);
+    const size_t good = convert_floats(wide_floats_.data(), n, column.type, out);
+    if (good != n) fail(record, column, out_of_range(std::to_string(wide_floats_[good]), column.type));
+  }
+}
+
+// The n values of a counted cell. False if a varint turns out to be longer than ten bytes.
+bool Cells::copy_int64s(uint64_t cell, size_t record, int64_t* out, size_t n) {
+  if (n == 0) return true;
+  if (Cell::form(cell) == Cell::kSide) {
+    std::memcpy(out, side_int64s_.data() + side_of(cell).begin, n * sizeof *out);
+    return true;
+  }
+  if (kernels().decode_varints(block_ + Cell::offset(cell), Cell::size(cell), out)) return true;
+  parse_exactly(record);
+  return false;
+}
+
+void Cells::copy_floats(uint64_t cell, float* out, size_t n) const {
+  if (n == 0) return;
+  const void* const values = Cell::form(cell) == Cell::kSide
+                                 ? static_cast<const void*>(side_floats_.data() + side_of(cell).begin)
+                                 : block_ + Cell::offset(cell);
+  std::memcpy(out, values, n * sizeof *out);
+}
+
+void Cells::store_splits(size_t c, size_t first, size_t n, int64_t base, int64_t* splits) const {
+  const Measured& measured = measured_[c];
+  if (column_at(c).kind == Kind::kBytes) {
+    const size_t begin = measured.begins[first];
+    for (size_t i = 0; i < n; ++i) {
+      splits[i] = base + static_cast<int64_t>(measured.begins[first + i + 1] - begin);
+    }
+    return;
+  }
+  for (size_t i = 0; i < n; ++i) splits[i] = base += measured.counts[first + i];
+}
+
+void Cells::store_values(size_t c, size_t first, size_t n, uint8_t* out) {
+  const Column& column = column_at(c);
+  const auto& counts = measured_[c].counts;
+  for (size_t i = first; i < first + n; ++i) {
+    const uint64_t cell = cells(c)[i];
+    if (column.kind == Kind::kInt64) {
+      copy_int64s(cell, i, reinterpret_cast<int64_t*>(out), counts[i]);
+      out += counts[i] * sizeof(int64_t);
+    } else {
+      copy_floats(cell, reinterpret_cast<float*>(out), counts[i]);
+      out += counts[i] * sizeof(float);
+    }
+  }
+}
+
+void Cells::store_strings(size_t c, size_t first, size_t n, int64_t base, int64_t* offsets,
+                          uint8_t* out) const {
+  const Measured& measured = measured_[c];
+  for (size_t k = measured.begins[first]; k < measured.begins[first + n]; ++k) {
+    const ByteView string = measured.strings[k];
+    if (string.size != 0) std::memcpy(out, string.data, string.size);
+    out += string.size;
+    *offsets++ = base += static_cast<int64_t>(string.size);
+  }
+}
+
+}  // namespace headrace

@@ -1,0 +1,126 @@
+// Cells: the features of a run of records, found, checked and counted, on their way to a batch.
+//
+// One thread's scratch, reused. Two steps, for what a growing column takes must be known before the
+// place of its values is: measure() does all that needs no place, the store functions write to it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "bytes.h"
+#include "exact.h"
+#include "example.h"
+#include "schema.h"
+
+namespace headrace {
+
+// A record that does not parse.
+struct RowError {
+  size_t record;  // index into the measured records
+  ParseError error;
+};
+
+// What a range of records takes of a growing column: values (numbers or strings) and, of strings,
+// bytes.
+struct Amount {
+  uint64_t values = 0;
+  uint64_t bytes = 0;
+};
+
+class Cells {
+ public:
+  Cells(std::shared_ptr<const Schema> schema, ParseMode mode);
+
+  // Looks at all records, column by column. `block` precedes them by less than 4 GiB, kSlop bytes
+  // behind each are readable, and all stay where they are until the last store. Record i has the
+  // row rows[i] in its batch (for messages only).
+  void measure(const uint8_t* block, std::span<const ByteView> records,
+               std::span<const uint32_t> rows);
+
+  // One each, in no order. Their cells hold zeros, empty strings or nothing. Storing may add some.
+  std::span<const RowError> errors() const { return errors_; }
+
+  // Records that took the slow path since the beginning.
+  uint64_t slow_records() const { return slow_; }
+
+  Amount amount(size_t column, size_t first, size_t n) const;
+
+  // kFixed and kRaw numbers of records [first, first + n), to consecutive rows at `out`.
+  void store_numbers(size_t column, size_t first, size_t n, uint8_t* out);
+
+  // kRagged and kSequence: the ends of the rows: splits[i] = base + values of records
+  // [first, first + i].
+  void store_splits(size_t column, size_t first, size_t n, int64_t base, int64_t* splits) const;
+
+  // kRagged and kSequence numbers, amount().values of them.
+  void store_values(size_t column, size_t first, size_t n, uint8_t* out);
+
+  // All strings, amount().bytes of them; offsets[k] = base + bytes of the first k + 1 strings.
+  void store_strings(size_t column, size_t first, size_t n, int64_t base, int64_t* offsets,
+                     uint8_t* out) const;
+
+ private:
+  static constexpr size_t kNone = SIZE_MAX;
+
+  // A range of side_int64s_, side_floats_ or side_strings_.
+  struct Side {
+    size_t begin, count;
+  };
+  struct Measured {
+    std::vector<uint32_t> counts;   // kRagged and kSequence numbers: values a record
+    std::vector<ByteView> strings;  // bytes columns: all values in order
+    std::vector<size_t> begins;     // ... and where each record's begin, one more at the end
+  };
+
+  uint64_t* cells(size_t column) { return cells_.data() + column * stride_; }
+  const uint64_t* cells(size_t column) const { return cells_.data() + column * stride_; }
+  const Column& column_at(size_t column) const { return schema_->columns()[column]; }
+  const Side& side_of(uint64_t cell) const { return sides_[Cell::offset(cell)]; }
+
+  void measure_single_int64s(size_t column);
+  void measure_single_floats(size_t column);
+  void measure_fixed_numbers(size_t column);
+  void measure_growing_numbers(size_t column);
+  void measure_strings(size_t column);
+  void measure_raw(size_t column);
+
+  bool count_packed(const Column& column, uint64_t cell, size_t& count) const;
+  uint64_t resolve(size_t column, size_t record);
+  uint64_t walk_list(const Column& column, uint64_t cell);
+  uint64_t keep_exact(size_t column);
+  uint64_t add_side(size_t begin, size_t count);
+  bool parse_exactly(size_t record);
+  bool failed(size_t record) const;
+  void fail(size_t record, const Column& column, const std::string& what);
+  uint64_t single_default(const Column& column) const;
+  void store_row(size_t column, uint64_t cell, size_t record, uint8_t* out);
+  bool copy_int64s(uint64_t cell, size_t record, int64_t* out, size_t n);
+  void copy_floats(uint64_t cell, float* out, size_t n) const;
+
+  std::shared_ptr<const Schema> schema_;
+  ParseMode mode_;
+  Locator locator_;
+  ExactParser exact_;
+
+  const uint8_t* block_ = nullptr;
+  std::span<const ByteView> records_;
+  std::span<const uint32_t> rows_;
+  size_t stride_ = 0;
+  std::vector<uint64_t> cells_;  // column-major; single numbers are replaced by their values
+  std::vector<Measured> measured_;
+  std::vector<uint32_t> refused_;
+  std::vector<Side> sides_;
+  std::vector<int64_t> side_int64s_;
+  std::vector<float> side_floats_;
+  std::vector<ByteView> side_strings_;
+  std::vector<int64_t> wide_int64s_;  // before narrowing
+  std::vector<float> wide_floats_;
+  std::vector<RowError> errors_;
+  uint64_t slow_ = 0;
+  size_t exact_record_ = kNone;  // what exact_ holds
+  bool exact_good_ = false;
+};
+
+}  // namespace headrace

@@ -1,0 +1,77 @@
+// Example, fast: finds the wanted features of canonical records without looking at their values.
+//
+// Canonical is what real writers produce: one Features message, each entry its key then its value,
+// each Feature one list and nothing else, every length exact, packed or unpacked numbers, no
+// duplicate keys. Every byte relied on is compared. What is not canonical is refused, and goes to
+// the exact grammar (exact.h). The order of the features may differ in every record.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "bytes.h"
+#include "schema.h"
+
+namespace headrace {
+
+// Where the values of one feature of one record lie.
+struct Cell {
+  enum Form : uint64_t {
+    kPacked = 0,   // numbers: the payload of the packed list; bytes: the one value
+    kList = 1,     // the body of the list, still to be walked: unpacked numbers, many strings, none
+    kMissing = 2,  // no such feature
+    kSide = 3,     // not in the block: offset is an index into values parsed elsewhere
+  };
+  static constexpr uint64_t kLargestSize = (uint64_t{1} << 30) - 1;
+
+  static constexpr uint64_t pack(Form form, uint64_t size, uint64_t offset) {
+    return form << 62 | size << 32 | offset;
+  }
+  static constexpr uint64_t missing() { return pack(kMissing, 0, 0); }
+  static Form form(uint64_t cell) { return static_cast<Form>(cell >> 62); }
+  static size_t size(uint64_t cell) { return (cell >> 32) & kLargestSize; }
+  static size_t offset(uint64_t cell) { return static_cast<uint32_t>(cell); }
+};
+
+// One thread's finder. Learns the order of the features from the records it sees.
+class Locator {
+ public:
+  explicit Locator(std::shared_ptr<const Schema> schema);
+
+  // Writes the cell of column c of record i to cells[c * stride + i]; offsets count from `block`.
+  // All cells of these records must be Cell::missing() before. Records that are not canonical are
+  // appended to `refused` (as indices into `records`); their cells are unspecified. Every record
+  // must have kSlop readable bytes behind it and end less than 4 GiB behind `block`.
+  void locate(const uint8_t* block, std::span<const ByteView> records, uint64_t* cells,
+              size_t stride, std::vector<uint32_t>& refused);
+
+ private:
+  // A name as it stands in a short entry, ready to be compared word by word.
+  struct Name {
+    static constexpr size_t kWords = 8;
+    static constexpr size_t kLongestKey = 8 * kWords - 8;
+
+    uint64_t words[kWords] = {};  // 0a <> 0a <key size> <key> 12 <> <kind>, unknown bytes 0
+    uint64_t masks[kWords] = {};  // ff where words count
+    uint32_t word_count = 0;
+    uint32_t key_size = 0;
+    int32_t column = Schema::kNotWanted;
+    uint32_t next = 0;  // the name that followed last time
+
+    void set(std::string_view key, int column, uint8_t kind_tag);
+    bool matches(const uint8_t* entry) const;
+    std::string_view key() const;
+  };
+
+  bool locate_one(const uint8_t* block, ByteView record, uint64_t* cells, size_t stride);
+  uint32_t recall(std::string_view key);
+
+  std::shared_ptr<const Schema> schema_;
+  std::vector<Name> names_;  // wanted ones at the index of their column, then others by hash
+  uint32_t first_ = 0;       // the name that a record began with
+};
+
+}  // namespace headrace

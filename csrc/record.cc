@@ -1,0 +1,158 @@
+#include "record.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "kernels/kernels.h"
+
+namespace headrace {
+namespace {
+
+constexpr size_t kFrame = kHeaderSize + kFooterSize;
+
+std::string hex(uint32_t value) {
+  char text[11];
+  std::snprintf(text, sizeof text, "0x%08x", value);
+  return text;
+}
+
+uint32_t masked_crc_of(const uint8_t* p, size_t n) { return mask_crc(kernels().crc32c(0, p, n)); }
+
+// What the first bytes of something that is no TFRecord file say it is.
+const char* looks_like(ByteView head) {
+  const std::string_view text = head.text();
+  const auto starts = [&](std::string_view magic) { return text.substr(0, magic.size()) == magic; };
+  if (starts("\x1f\x8b")) return "a gzip file (compression_type=\"GZIP\"?)";
+  if (starts("PK\x03\x04") || starts("PK\x05\x06")) return "a zip archive";
+  if (starts("BZh")) return "a bzip2 file";
+  if (starts("\x28\xb5\x2f\xfd")) return "a zstd file";
+  if (starts("\xfd" "7zXZ")) return "an xz file";
+  if (starts("PAR1")) return "a Parquet file";
+  if (starts("ARROW1")) return "an Arrow file";
+  if (starts("\x89HDF")) return "an HDF5 file";
+  if (starts("\x93NUMPY")) return "a NumPy file";
+  if (starts("\xff\xd8\xff")) return "a JPEG image";
+  if (starts("\x89PNG")) return "a PNG image";
+  if (head.size >= 2 && (head.data[0] & 0x0f) == 8 && (head.data[0] << 8 | head.data[1]) % 31 == 0 &&
+      head.data[0] >> 4 <= 7) {
+    return "a zlib stream (compression_type=\"ZLIB\"?)";
+  }
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 ? byte != '\n' && byte != '\r' && byte != '\t' : byte == 0x7f) return nullptr;
+  }
+  return text.empty() ? nullptr : "text";
+}
+
+}  // namespace
+
+Walk walk_records(const Source& source, Piece& piece, uint64_t offset, uint64_t limit,
+                  std::vector<ByteView>& records) {
+  const size_t first = records.size();
+  const uint64_t size = source.size();
+  limit = std::min(limit, size);
+  Walk walk{offset, Stop::kLimit};
+  while (walk.next < limit) {
+    if (!piece.holds(walk.next, kHeaderSize)) {
+      if (size - walk.next < kHeaderSize) {
+        walk.stop = Stop::kTornHeader;
+        break;
+      }
+      const uint8_t* const before = piece.bytes.data;
+      piece.fetch_more(source, walk.next + kHeaderSize);
+      for (size_t i = first; i < records.size(); ++i) {
+        records[i].data = piece.bytes.data + (records[i].data - before);
+      }
+      if (!piece.holds(walk.next, kHeaderSize)) {
+        walk.stop = Stop::kTornHeader;  // the file has shrunk
+        break;
+      }
+    }
+    const uint8_t* const header = piece.bytes.data + (walk.next - piece.offset);
+    const uint64_t length = load64(header);
+    // A length that does not fit is either damaged or torn: its checksum tells.
+    if (length > size - walk.next || size - walk.next - length < kFrame) {
+      walk.stop = masked_crc_of(header, 8) != load32(header + 8) ? Stop::kBadLength
+                  : length >= kLargestLength                     ? Stop::kHugeLength
+                                                                 : Stop::kTornRecord;
+      break;
+    }
+    records.push_back({header + kHeaderSize, static_cast<size_t>(length)});
+    walk.next += kFrame + length;
+  }
+  // The walk has believed nothing but what keeps it inside the file; now every length is checked,
+  // and what lies behind the first wrong one is taken back.
+  const size_t n = records.size() - first;
+  const size_t good = kernels().verify_lengths(records.data() + first, n);
+  if (good != n) {
+    const uint8_t* const bad = records[first + good].data - kHeaderSize;
+    records.resize(first + good);
+    return {piece.offset + static_cast<uint64_t>(bad - piece.bytes.data), Stop::kBadLength};
+  }
+  if (walk.stop == Stop::kLimit && walk.next >= size) walk.stop = Stop::kEnd;
+  return walk;
+}
+
+bool complete(const Source& source, Piece& piece, std::vector<ByteView>& records) {
+  if (records.empty()) return true;
+  const uint8_t* const before = piece.bytes.data;
+  const uint64_t end = piece.offset + static_cast<uint64_t>(records.back().data - before) +
+                       records.back().size + kFooterSize;
+  if (end <= piece.end()) return true;
+  piece.fetch_more(source, end);
+  for (ByteView& record : records) record.data = piece.bytes.data + (record.data - before);
+  return end <= piece.end();
+}
+
+Error framing_error(const Source& source, const Walk& walk, int64_t record) {
+  Piece head;
+  source.fetch(head, walk.next, 64);
+  const auto offset = static_cast<int64_t>(walk.next);
+  const auto fail = [&](Fault fault, const std::string& what) {
+    return Error(fault, place(source.path(), record, offset, what), source.path(), record, offset);
+  };
+  const uint64_t left = source.size() - walk.next;
+  std::string hint;
+  if (walk.next == 0) {
+    if (const char* what = looks_like(head.bytes)) {
+      hint = std::string(". This is no TFRecord file: it looks like ") + what;
+    } else if (walk.stop == Stop::kBadLength) {
+      hint = ". Is this even a TFRecord file?";
+    }
+  }
+  if (head.bytes.size < std::min<uint64_t>(left, kHeaderSize)) {
+    return fail(Fault::kDataLoss, "expected " + std::to_string(left) + " more bytes, found " +
+                                      std::to_string(head.bytes.size) +
+                                      ": the file changed while being read");
+  }
+  const std::string found = "escaped: " + escape_bytes(head.bytes.text(), 16);
+  switch (walk.stop) {
+    case Stop::kTornHeader:
+      return fail(Fault::kTruncated, "expected a header of 12 bytes, found the end of the file after " +
+                                         std::to_string(left) + hint);
+    case Stop::kTornRecord:
+      return fail(Fault::kTruncated,
+                  "expected " + std::to_string(load64(head.bytes.data) + kFrame) +
+                      " bytes (header, data, checksum), found the end of the file after " +
+                      std::to_string(left) + hint);
+    case Stop::kHugeLength:
+      return fail(Fault::kCorrupted, "expected a length that a record can have, found " +
+                                         std::to_string(load64(head.bytes.data)) +
+                                         " with a correct checksum" + hint);
+    default:
+      return fail(Fault::kCorrupted,
+                  "expected the length's checksum " + hex(masked_crc_of(head.bytes.data, 8)) +
+                      ", found " + hex(load32(head.bytes.data + 8)) + " (" + found + ")" + hint);
+  }
+}
+
+Error checksum_error(const std::string& path, int64_t record, int64_t offset, ByteView data) {
+  return Error(Fault::kCorrupted,
+               place(path, record, offset,
+                     "expected the data's checksum " + hex(masked_crc_of(data.data, data.size)) +
+                         ", found " + hex(load32(data.data + data.size)) + " (" +
+                         std::to_string(data.size) + " bytes of data)"),
+               path, record, offset);
+}
+
+}  // namespace headrace

@@ -1,0 +1,53 @@
+// Record: TFRecord framing. Removes the unknown "where does a record end".
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bytes.h"
+#include "error.h"
+#include "source.h"
+
+namespace headrace {
+
+// length (8 bytes), masked crc of the length (4), data (length), masked crc of the data (4)
+inline constexpr uint64_t kHeaderSize = 12;
+inline constexpr uint64_t kFooterSize = 4;
+
+// A record of at least this size is never held whole; its length cannot be meant.
+inline constexpr uint64_t kLargestLength = uint64_t{1} << 40;
+
+// How a walk over records ends.
+enum class Stop : uint8_t {
+  kLimit,        // the next record starts at or behind the limit
+  kEnd,          // the file ends where a record ends
+  kTornHeader,   // 1 to 11 bytes are left
+  kTornRecord,   // a good header, but the file ends inside the record
+  kBadLength,    // the length's checksum fails
+  kHugeLength,   // the length's checksum is right, but the length cannot be
+};
+
+struct Walk {
+  uint64_t next = 0;  // file offset of the record that is not part of the walk
+  Stop stop = Stop::kLimit;
+};
+
+// Appends to `records` the payloads of the records that start in [offset, limit), in order, with
+// every length verified against its checksum and the size of the file. The last payload may end
+// behind the piece: complete() fetches the rest. `piece` is extended where a header needs it.
+Walk walk_records(const Source& source, Piece& piece, uint64_t offset, uint64_t limit,
+                  std::vector<ByteView>& records);
+
+// Fetches what is missing of the last record and mends the views, which point into the piece.
+// False if the file has become shorter than it was.
+bool complete(const Source& source, Piece& piece, std::vector<ByteView>& records);
+
+// The error that a stop other than kLimit and kEnd means; `record` is the ordinal of the record at
+// `walk.next`. Says what the file looks like when its first record is already wrong.
+Error framing_error(const Source& source, const Walk& walk, int64_t record);
+
+// The error of a record whose data does not match its checksum.
+Error checksum_error(const std::string& path, int64_t record, int64_t offset, ByteView data);
+
+}  // namespace headrace
