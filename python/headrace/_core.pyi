@@ -1,0 +1,37 @@
+"""The C++ core. Private: use the headrace package."""
+
+from typing import Any
+
+__version__: str
+
+def build_info() -> dict[str, Any]: ...
+def encode_example(features: list[tuple[bytes, Any, Any]]) -> bytes: ...
+def encode_records(features: list[tuple[bytes, Any, Any]], rows: int) -> bytes: ...
+def frame_records(records: list[Any]) -> bytes: ...
+def crc32c(data: Any) -> int: ...
+
+class Schema:
+    """Columns: (key, kind, layout, type, shape, big_endian, default)."""
+
+    def __init__(
+        self, columns: list[tuple[bytes, str, str, str, tuple[int, ...], bool, Any]]
+    ) -> None: ...
+
+class Loader:
+    """One pass over files. See stages/load.py for what the parts are."""
+
+    def __init__(
+        self,
+        files: list[str],
+        schema: Schema | None,
+        chain: list[tuple[Any, ...]],
+        batch_size: int,
+        drop_remainder: bool,
+        single: bool,
+        options: dict[str, Any],
+        state: dict[str, Any] | None,
+    ) -> None: ...
+    def next(self) -> tuple[Any, ...]: ...
+    def state(self) -> dict[str, Any]: ...
+    def stats(self) -> dict[str, Any]: ...
+    def close(self) -> None: ...
