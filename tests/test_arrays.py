@@ -1,4 +1,4 @@
-"""BytesArray, RaggedArray and SparseArray, each beside the plain Python lists that they stand for."""
+"""BytesArray, RaggedArray and SparseArray, each beside the Python lists that they stand for."""
 
 import pickle
 
@@ -30,7 +30,8 @@ def sparse():
 
 
 INDICES = [
-    slice(None), slice(1, 3), slice(3, 1), slice(-2, None), slice(None, None, 2), slice(None, None, -1),
+    slice(None), slice(1, 3), slice(3, 1), slice(-2, None), slice(None, None, 2),
+    slice(None, None, -1),
     [2, 0, 2], [], [-1], np.array([1, 3]), np.array([True, False, True, False]), [False] * 4,
 ]  # fmt: skip
 
@@ -220,7 +221,7 @@ class TestRaggedArray:
         assert ragged() != ragged()[:3]
         assert ragged() != ROWS
         nan = hr.RaggedArray(np.array([np.nan]), [0, 1])
-        assert nan != nan  # noqa: PLR0124
+        assert nan != nan
         assert nan.equals(nan, equal_nan=True)
         assert pickle.loads(pickle.dumps(ragged())) == ragged()
 

@@ -238,8 +238,9 @@ class TestRefusals:
              "All dimensions of shape for feature a need to be known but received \\[2, None\\]."),
             ({"a": hr.FixedLenFeature([-1], int)}, ValueError, "Dimension -1 must be >= 0"),
             ({"a": hr.FixedLenFeature([1.5], int)}, TypeError,
-             "Dimension value must be integer or None or have an __index__ method, got value '1.5'"),
-            ({"a": hr.FixedLenFeature("ab", int)}, TypeError, "Failed to convert ''ab'' to a shape"),
+             "Dimension value must be integer or None or have an __index__ method, got value"),
+            ({"a": hr.FixedLenFeature("ab", int)}, TypeError,
+             "Failed to convert ''ab'' to a shape"),
             ({"a": hr.FixedLenFeature([], None)}, ValueError, "Missing type for feature a."),
             ({"a": hr.VarLenFeature(None)}, ValueError, "Missing type for feature a."),
             ({"a": hr.FixedLenFeature([], "foo")}, TypeError,
@@ -360,7 +361,7 @@ def test_values_of_a_batch():
         (data, np.array([0, 1, 4]), np.array([0, 0, 2])),
         np.array([10, 20]),
         (data, np.array([0, 1, 2, 3, 4])),
-        np.array([0x3F80, 0x4000], np.uint16),
+        np.array([1, 2], ml_dtypes.bfloat16),
     )
     batch = spec.batch(parts)
     assert list(batch) == ["ragged", "sparse", "fixed", "names", "half"]

@@ -1,1 +1,58 @@
+"""TFRecord files of tf.train.Example into contiguous NumPy batches, without TensorFlow.
+
+>>> import headrace as hr
+>>> dataset = hr.TFRecordDataset("data/train-*.tfrecord").parse_example(spec).batch(256)
+>>> for batch in dataset: ...
+
+The verbs of a dataset are `tf.data`'s, the feature classes `tf.io`'s. ``hr.describe(path)`` says
+what a file holds and prints a spec to paste.
+"""
+
 from . import _core
+from .arrays import BytesArray, RaggedArray, SparseArray
+from .build import build_info
+from .dataset import Dataset, TFRecordDataset
+from .describe import Description, describe
+from .errors import CorruptedError, DataLossError, Error, ParseError, TruncatedError
+from .features import (
+    FixedLenFeature,
+    FixedLenSequenceFeature,
+    RaggedFeature,
+    RawFeature,
+    VarLenFeature,
+)
+from .iterator import DatasetIterator
+from .options import AUTOTUNE, Options
+from .verbs import INFINITE_CARDINALITY, UNKNOWN_CARDINALITY
+from .writer import TFRecordWriter, encode_example
+
+__version__: str = _core.__version__
+
+__all__ = [
+    "AUTOTUNE",
+    "INFINITE_CARDINALITY",
+    "UNKNOWN_CARDINALITY",
+    "BytesArray",
+    "CorruptedError",
+    "DataLossError",
+    "Dataset",
+    "DatasetIterator",
+    "Description",
+    "Error",
+    "FixedLenFeature",
+    "FixedLenSequenceFeature",
+    "Options",
+    "ParseError",
+    "RaggedArray",
+    "RaggedFeature",
+    "RawFeature",
+    "SparseArray",
+    "TFRecordDataset",
+    "TFRecordWriter",
+    "TruncatedError",
+    "VarLenFeature",
+    "__version__",
+    "build_info",
+    "describe",
+    "encode_example",
+]

@@ -31,7 +31,7 @@ def dtype_name(dtype: Any) -> str:
     """
     try:
         if dtype in _SYNONYMS:
-            return _SYNONYMS[dtype]
+            return str(_SYNONYMS[dtype])
     except TypeError:  # not hashable
         pass
     if dtype is not None:
@@ -50,7 +50,7 @@ def dtype_name(dtype: Any) -> str:
                     f"dtype {plain.str!r} has a byte order: columns have the machine's; for "
                     "stored tensors say little_endian=False"
                 )
-            return plain.name
+            return str(plain.name)
     raise TypeError(
         f"Cannot convert the argument `type_value`: {dtype!r} to a TensorFlow DType.\n"
         f"Known are bytes and {', '.join(RAW_TYPES)}."
@@ -80,7 +80,8 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
         raise ImportError(
             "bfloat16 columns need the package ml_dtypes: pip install ml_dtypes"
         ) from error
-    return np.dtype(ml_dtypes.bfloat16)
+    bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+    return bfloat16
 
 
 def tensorflow_name(name: str) -> str:

@@ -1,0 +1,339 @@
+"""Dataset: which elements, in which order."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import files
+from .iterator import DatasetIterator
+from .node import split
+from .options import Options
+from .spec import Spec
+from .stages import count_records
+from .verbs import (
+    HOW,
+    INFINITE_CARDINALITY,
+    ORDER,
+    UNKNOWN_CARDINALITY,
+    AsTuple,
+    Batch,
+    Map,
+    Parse,
+    Prefetch,
+    Repeat,
+    Shard,
+    Skip,
+    Source,
+    Take,
+    Verb,
+    WithOptions,
+    cardinality,
+)
+
+__all__ = ["Dataset", "TFRecordDataset"]
+
+
+class Dataset:
+    """A frozen description of elements and their order; ``iter()`` of it reads them.
+
+    Cheap, picklable, hashable and comparable; has no threads and opens no file. Each verb gives a
+    new dataset and leaves this one as it is. Verbs have `tf.data`'s names, parameters, defaults and
+    meaning; parameters that change nothing here (``name``, ``deterministic``,
+    ``num_parallel_calls``, ...) are accepted. Made by `TFRecordDataset`.
+
+    Elements: without ``parse_example`` serialized records (``bytes``; a BytesArray in a batch),
+    with it dicts in the order of the features. A single example holds NumPy scalars, arrays and
+    ``bytes``; a batch holds columns.
+    """
+
+    __slots__ = ("_verbs",)
+
+    _verbs: tuple[Verb, ...]
+
+    def __init__(self) -> None:
+        raise TypeError("a Dataset is made by TFRecordDataset and by the verbs of another dataset")
+
+    @staticmethod
+    def _of(verbs: tuple[Verb, ...]) -> Dataset:
+        dataset = object.__new__(Dataset)
+        object.__setattr__(dataset, "_verbs", verbs)
+        return dataset
+
+    def _then(self, verb: Verb) -> Dataset:
+        return Dataset._of((*self._verbs, verb))
+
+    # What an element is.
+
+    def parse_example(
+        self,
+        features: Mapping[Any, Any],
+        num_parallel_calls: int | None = None,
+        deterministic: bool | None = None,
+    ) -> Dataset:
+        """Parses serialized Examples: elements become dicts, in the order of `features`.
+
+        Before or behind ``batch`` makes no difference: a batch is parsed as a whole. Raises
+        ValueError and TypeError with TensorFlow's text for features that cannot be.
+        """
+        for verb in self._verbs[1:]:
+            if isinstance(verb, Parse):
+                raise TypeError("parse_example: the elements are parsed already")
+            if not isinstance(verb, (*ORDER, *HOW, Batch)):
+                raise NotImplementedError(
+                    f"parse_example behind {verb} is not supported: it must see the records as "
+                    "they are in the files"
+                )
+        if sum(isinstance(verb, Batch) for verb in self._verbs) > 1:
+            raise ValueError(
+                "Expected serialized to be a scalar or vector: the dataset is batched twice"
+            )
+        return self._then(Parse(Spec(features)))
+
+    def as_tuple(self, *names: str | bytes) -> Dataset:
+        """Elements become tuples of these features, instead of dicts; of all of them without
+        names. Raises KeyError for a feature that is not parsed."""
+        if any(isinstance(verb, Map) for verb in self._verbs):
+            if not names:
+                raise ValueError("as_tuple behind map needs the names")
+            return self._then(AsTuple(names))
+        spec = next((verb.spec for verb in self._verbs if isinstance(verb, Parse)), None)
+        if spec is None:
+            raise TypeError("as_tuple needs dicts: say parse_example first")
+        if any(isinstance(verb, AsTuple) for verb in self._verbs):
+            raise TypeError("as_tuple: the elements are tuples already")
+        for name in names:
+            if name not in spec.features:
+                raise KeyError(f"as_tuple: no feature {name!r}; there are {list(spec.features)}")
+        return self._then(AsTuple(names or tuple(spec.features)))
+
+    def map(
+        self,
+        map_func: Callable[..., Any],
+        num_parallel_calls: int | None = None,
+        deterministic: bool | None = None,
+        synchronous: bool | None = None,
+        use_unbounded_threadpool: bool = False,
+        name: str | None = None,
+    ) -> Dataset:
+        """Calls a Python function for each element; its results are the elements. A tuple is
+        unpacked into arguments. The function runs in the thread that asks for the element."""
+        if not callable(map_func):
+            raise TypeError(f"`map_func` must be callable, got {type(map_func).__name__}")
+        return self._then(Map(map_func))
+
+    # How many, and in which order.
+
+    def batch(
+        self,
+        batch_size: int,
+        drop_remainder: bool = False,
+        num_parallel_calls: int | None = None,
+        deterministic: bool | None = None,
+        name: str | None = None,
+    ) -> Dataset:
+        """Combines `batch_size` consecutive elements; the last batch may be smaller, or is left out
+        with `drop_remainder`. Raises ValueError for a size below 1."""
+        size = operator.index(batch_size)
+        if size <= 0:
+            raise ValueError("Batch size must be greater than zero.")
+        return self._then(Batch(size, bool(drop_remainder)))
+
+    def take(self, count: int, name: str | None = None) -> Dataset:
+        """The first `count` elements; -1: all."""
+        return self._then(Take(max(-1, operator.index(count))))
+
+    def skip(self, count: int, name: str | None = None) -> Dataset:
+        """All but the first `count` elements; -1: none."""
+        return self._then(Skip(max(-1, operator.index(count))))
+
+    def repeat(self, count: int | None = None, name: str | None = None) -> Dataset:
+        """All elements `count` times; None or -1: endlessly. Ends if a pass gives nothing."""
+        return self._then(Repeat(-1 if count is None else max(-1, operator.index(count))))
+
+    def shard(self, num_shards: int, index: int, name: str | None = None) -> Dataset:
+        """Every `num_shards`-th element, from number `index` on. Raises ValueError for an index
+        outside of [0, num_shards)."""
+        shards, number = operator.index(num_shards), operator.index(index)
+        if shards <= 0:
+            raise ValueError(
+                f"Number of shards must be greater than zero (currently num_shards = {shards})."
+            )
+        if not 0 <= number < shards:
+            raise ValueError(
+                f"Index must be between 0 and {shards - 1} (currently index = {number})."
+            )
+        return self._then(Shard(shards, number))
+
+    def apply(self, transformation_func: Callable[[Dataset], Dataset]) -> Dataset:
+        """``transformation_func(self)``."""
+        dataset = transformation_func(self)
+        if not isinstance(dataset, Dataset):
+            raise TypeError(
+                "`transformation_func` must return a `tf.data.Dataset` object. Got "
+                f"{type(dataset)}."
+            )
+        return dataset
+
+    # How it is read.
+
+    def prefetch(self, buffer_size: int | None, name: str | None = None) -> Dataset:
+        """Lets so many finished batches wait; None or AUTOTUNE: the core decides, as it does
+        without this verb. Changes no element. Behind ``map`` it is the core's batches that wait."""
+        size = -1 if buffer_size is None else operator.index(buffer_size)
+        if size < -1:
+            raise ValueError("buffer_size must be >= 0 or set buffer_size to be -1 for auto-tuning")
+        return self._then(Prefetch(size))
+
+    def with_options(self, options: Options, name: str | None = None) -> Dataset:
+        """How the whole chain is read. Changes no element."""
+        if not isinstance(options, Options):
+            raise TypeError(f"with_options needs hr.Options, got {type(options).__name__}")
+        return self._then(WithOptions(options))
+
+    def options(self) -> Options:
+        """What all ``with_options`` of the chain come to."""
+        return split(self._verbs).options
+
+    # Reading.
+
+    def __iter__(self) -> DatasetIterator:
+        return DatasetIterator(self._verbs)
+
+    def as_numpy_iterator(self) -> DatasetIterator:
+        """Like ``iter()``, but strings come in arrays of objects instead of BytesArrays."""
+        return DatasetIterator(self._verbs, to_numpy=True)
+
+    def cardinality(self) -> int:
+        """Number of elements as far as it is known without reading: INFINITE_CARDINALITY (-1) or
+        UNKNOWN_CARDINALITY (-2) otherwise."""
+        return cardinality(self._verbs, self._known_records())
+
+    def count(self) -> int:
+        """Number of elements; reads through the files if it must, and remembers what it found as
+        long as their sizes stay. Raises ValueError for an endless dataset."""
+        known = self.cardinality()
+        if known == UNKNOWN_CARDINALITY:
+            source = self._source()
+            sizes = files.sizes(source.files)
+            source.counted.records = count_records(split(self._verbs))
+            source.counted.sizes = sizes
+            known = self.cardinality()
+        if known == INFINITE_CARDINALITY:
+            raise ValueError("the dataset is endless")
+        return known
+
+    def __len__(self) -> int:
+        """As in tf.data a TypeError, unless the number of elements is known without reading."""
+        known = self.cardinality()
+        if known == INFINITE_CARDINALITY:
+            raise TypeError("The dataset is infinite.")
+        if known == UNKNOWN_CARDINALITY:
+            raise TypeError("The dataset length is unknown.\ndataset.count() finds it.")
+        return known
+
+    def __bool__(self) -> bool:
+        return True
+
+    def _source(self) -> Source:
+        source = self._verbs[0]
+        assert isinstance(source, Source)
+        return source
+
+    def _known_records(self) -> int:
+        source = self._source()
+        if source.counted.sizes is None:
+            return UNKNOWN_CARDINALITY
+        try:
+            unchanged = files.sizes(source.files) == source.counted.sizes
+        except OSError:
+            return UNKNOWN_CARDINALITY
+        return source.counted.records if unchanged else UNKNOWN_CARDINALITY
+
+    # What it is.
+
+    def explain(self) -> None:
+        """Prints the chain: what runs in the core and what in Python, and how."""
+        parts = split(self._verbs)
+        node = parts.node
+        print(f"core    {node.source}")
+        for verb in (*node.order, node.batch, node.spec and Parse(node.spec)):
+            if verb is not None:
+                print(f"        .{verb}")
+        if node.names is not None:
+            print(f"        .{AsTuple(node.names)}")
+        for i, verb in enumerate(parts.behind):
+            print(f"{'' if i else 'Python':8}.{verb}")
+        print(f"how     {parts.options}")
+
+    def __eq__(self, other: object) -> bool:
+        return self._verbs == other._verbs if isinstance(other, Dataset) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._verbs)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Dataset is frozen: cannot set {name!r}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Dataset._of, (self._verbs,)
+
+    def __repr__(self) -> str:
+        return "<Dataset " + ".".join(map(str, self._verbs)) + ">"
+
+
+class TFRecordDataset(Dataset):
+    """The records of TFRecord files, one file after another.
+
+    filenames: str, PathLike, or lists, tuples and arrays of them, nested as they like. A str that
+        names no existing file and has any of ``*?[`` is a pattern: it is expanded here and its
+        matches are sorted; without a match, FileNotFoundError. A PathLike is never a pattern.
+    compression_type: None or "". "GZIP", "ZLIB" and "SNAPPY" are not supported yet.
+    buffer_size: checked, and without effect: blocks have the size that is best here.
+    num_parallel_reads: None or -1 (AUTOTUNE), which here both mean the order of the files. Other
+        interleavings are not supported yet.
+    on_corruption: "raise". "skip", "stop_file" and "tf" are not supported yet.
+
+    Both checksums of each record that is delivered are checked. Files are opened when the dataset
+    is iterated.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        filenames: Any,
+        compression_type: str | None = None,
+        buffer_size: int | None = None,
+        num_parallel_reads: int | None = None,
+        name: str | None = None,
+        *,
+        on_corruption: str = "raise",
+    ) -> None:
+        if compression_type in ("GZIP", "ZLIB", "SNAPPY"):
+            raise NotImplementedError(f"compression_type={compression_type!r} is not supported yet")
+        if compression_type not in (None, ""):
+            raise ValueError(
+                "compression_type must be None, '', 'GZIP', 'ZLIB' or 'SNAPPY'; got "
+                f"{compression_type!r}"
+            )
+        if buffer_size is not None and operator.index(buffer_size) < -1:
+            raise ValueError("`buffer_size` must be >= 0 (0 == no buffering)")
+        if num_parallel_reads is not None:
+            cycle = operator.index(num_parallel_reads)
+            if cycle == 0 or cycle < -1:
+                raise ValueError("`cycle_length` must be > 0")
+            if cycle > 0:
+                raise NotImplementedError(
+                    f"num_parallel_reads={cycle} is not supported yet: it interleaves the files. "
+                    "None reads them one after another, with all threads."
+                )
+        if on_corruption in ("skip", "stop_file", "tf"):
+            raise NotImplementedError(f"on_corruption={on_corruption!r} is not supported yet")
+        if on_corruption != "raise":
+            raise ValueError(
+                f"on_corruption must be 'raise', 'skip', 'stop_file' or 'tf'; got {on_corruption!r}"
+            )
+        source = Source(files.expand(filenames), on_corruption)
+        object.__setattr__(self, "_verbs", (source,))

@@ -1,0 +1,40 @@
+"""batch behind a Python stage: elements are stacked as tf.data does."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from ..verbs import Batch
+from .map import MapStage
+from .stack import stack
+from .stage import Open, Stage, State, input_state
+
+
+class BatchStage(Stage):
+    """An error of the input drops what this batch had so far, as in TensorFlow; an interrupt does
+    not."""
+
+    def __init__(self, verb: Batch, open_input: Open, state: State | None) -> None:
+        self._input = open_input(input_state(state))
+        self._size, self._drop_remainder = verb.size, verb.drop_remainder
+        self._elements: list[Any] = []
+        self._position = self._input.state()
+
+    def __next__(self) -> Any:
+        try:
+            missing = self._size - len(self._elements)
+            self._elements.extend(itertools.islice(self._input, missing))
+            if len(self._elements) < (self._size if self._drop_remainder else 1):
+                raise StopIteration
+            batch = stack(self._elements, fused=isinstance(self._input, MapStage))
+        except Exception:
+            self._elements.clear()
+            self._position = self._input.state()
+            raise
+        self._elements.clear()
+        self._position = self._input.state()
+        return batch
+
+    def state(self) -> State:
+        return {"input": self._position}

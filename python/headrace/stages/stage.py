@@ -1,0 +1,42 @@
+"""Stage: one pass over one verb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+State = dict[str, Any]  # small and JSON-able
+Open = Callable[["State | None"], "Stage"]
+
+
+class Stage:
+    """An iterator over elements that can say where it is.
+
+    Made from the function that opens its input and, to go on from there, a state that an earlier
+    stage of the same verb gave. Not for several threads at once.
+    """
+
+    _input: Stage
+
+    def __iter__(self) -> Stage:
+        return self
+
+    def __next__(self) -> Any:
+        raise NotImplementedError
+
+    def state(self) -> State:
+        """The position behind the last element that was delivered. Disturbs nothing."""
+        return {"input": self._input.state()}
+
+    def stats(self) -> dict[str, Any]:
+        """What the loader has counted so far."""
+        return self._input.stats()
+
+    def close(self) -> None:
+        """Ends the loader's threads. May be called again."""
+        self._input.close()
+
+
+def input_state(state: State | None) -> State | None:
+    """The input's part of a state."""
+    return None if state is None else state["input"]
