@@ -45,8 +45,9 @@ Cells::Cells(std::shared_ptr<const Schema> schema, ParseMode mode)
       measured_(schema_->size()) {}
 
 void Cells::measure(const uint8_t* block, std::span<const ByteView> records,
-                    std::span<const uint32_t> rows) {
+                    std::span<const uint32_t> rows, std::span<const std::string> names) {
   block_ = block;
+  names_ = names;
   records_ = records;
   rows_ = rows;
   stride_ = stride_for(records.size());
@@ -279,10 +280,16 @@ uint64_t Cells::keep_exact(size_t c) {
 bool Cells::parse_exactly(size_t record) {
   if (exact_record_ != record) {
     exact_record_ = record;
-    exact_good_ = exact_.parse(records_[record], {.index = rows_[record]});
+    exact_good_ = exact_.parse(records_[record], row_of(record));
     if (!exact_good_ && !failed(record)) errors_.push_back({record, exact_.error()});
   }
   return exact_good_;
+}
+
+ExactParser::Row Cells::row_of(size_t record) const {
+  ExactParser::Row row{.index = rows_[record]};
+  if (!names_.empty()) row.name = names_[record];
+  return row;
 }
 
 bool Cells::failed(size_t record) const {
@@ -293,10 +300,13 @@ bool Cells::failed(size_t record) const {
 void Cells::fail(size_t record, const Column& column, const std::string& what) {
   if (failed(record)) return;
   ParseError error;
-  error.text = mode_ == ParseMode::kSingle
-                   ? "Key: " + escape_text(column.key) + ".  " + what
-                   : "Name: <unknown>, Key: " + escape_text(column.key) +
-                         ", Index: " + std::to_string(rows_[record]) + ".  " + what;
+  const ExactParser::Row row = row_of(record);
+  error.text = "Key: " + escape_text(column.key);
+  if (mode_ == ParseMode::kBatch) {
+    error.text = "Name: " + escape_text(row.name) + ", " + error.text +
+                 ", Index: " + std::to_string(row.index);
+  }
+  error.text += ".  " + what;
   errors_.push_back({record, std::move(error)});
 }
 

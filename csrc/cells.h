@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "bytes.h"
@@ -34,10 +35,10 @@ class Cells {
   Cells(std::shared_ptr<const Schema> schema, ParseMode mode);
 
   // Looks at all records, column by column. `block` precedes them by less than 4 GiB, kSlop bytes
-  // behind each are readable, and all stay where they are until the last store. Record i has the
-  // row rows[i] in its batch (for messages only).
+  // behind each are readable, and all stay where they are until the last store. For messages only:
+  // record i has the row rows[i] in its batch and the name names[i], if there are names.
   void measure(const uint8_t* block, std::span<const ByteView> records,
-               std::span<const uint32_t> rows);
+               std::span<const uint32_t> rows, std::span<const std::string> names = {});
 
   // One each, in no order. Their cells hold zeros, empty strings or nothing. Storing may add some.
   std::span<const RowError> errors() const { return errors_; }
@@ -92,6 +93,7 @@ class Cells {
   uint64_t keep_exact(size_t column);
   uint64_t add_side(size_t begin, size_t count);
   bool parse_exactly(size_t record);
+  ExactParser::Row row_of(size_t record) const;
   bool failed(size_t record) const;
   void fail(size_t record, const Column& column, const std::string& what);
   uint64_t single_default(const Column& column) const;
@@ -107,6 +109,7 @@ class Cells {
   const uint8_t* block_ = nullptr;
   std::span<const ByteView> records_;
   std::span<const uint32_t> rows_;
+  std::span<const std::string> names_;
   size_t stride_ = 0;
   std::vector<uint64_t> cells_;  // column-major; single numbers are replaced by their values
   std::vector<Measured> measured_;

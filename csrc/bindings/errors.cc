@@ -8,6 +8,10 @@ namespace py = pybind11;
 
 namespace {
 
+py::object or_none(const std::string& text) {
+  return text.empty() ? py::object(py::none()) : py::object(py::str(text));
+}
+
 py::object or_none(int64_t value) {
   return value == Error::kUnknown ? py::object(py::none()) : py::object(py::int_(value));
 }
@@ -23,7 +27,7 @@ void raise(const Error& error) {
                            : error.fault == Fault::kParse     ? "ParseError"
                                                               : "DataLossError";
   const py::object type = py::module_::import("headrace.errors").attr(name);
-  const py::object instance = type(error.what(), error.path, or_none(error.record),
+  const py::object instance = type(error.what(), or_none(error.path), or_none(error.record),
                                    or_none(error.offset));
   PyErr_SetObject(type.ptr(), instance.ptr());
 }

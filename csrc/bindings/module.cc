@@ -11,5 +11,6 @@ PYBIND11_MODULE(_core, m) {
   headrace::register_errors(m);
   headrace::register_schema(m);
   headrace::register_loader(m);
+  headrace::register_parsing(m);
   headrace::register_writer(m);
 }

@@ -1,39 +1,18 @@
 #include "writer.h"
 
-#include <Python.h>
 #include <pybind11/numpy.h>
 
 #include <string>
 #include <vector>
 
 #include "bindings/bindings.h"
+#include "bindings/buffers.h"
 #include "kernels/kernels.h"
 
 namespace headrace {
 namespace {
 
 namespace py = pybind11;
-
-// Read-only bytes of Python objects, held until this object dies.
-class Buffers {
- public:
-  Buffers() = default;
-  Buffers(const Buffers&) = delete;
-  Buffers& operator=(const Buffers&) = delete;
-  ~Buffers() {
-    for (Py_buffer& buffer : buffers_) PyBuffer_Release(&buffer);
-  }
-
-  ByteView view(py::handle object) {
-    Py_buffer buffer;
-    if (PyObject_GetBuffer(object.ptr(), &buffer, PyBUF_SIMPLE) != 0) throw py::error_already_set();
-    buffers_.push_back(buffer);
-    return {static_cast<const uint8_t*>(buffer.buf), static_cast<size_t>(buffer.len)};
-  }
-
- private:
-  std::vector<Py_buffer> buffers_;
-};
 
 template <class T>
 std::span<const T> span_of(py::handle object, const char* what) {
