@@ -43,7 +43,7 @@ Plan::Step Plan::offer(uint64_t available) {
           run = std::min(run, static_cast<uint64_t>(ahead));
           dropped = true;
         } else if (verb.a > 1) {
-          run = 1;
+          run = std::min<uint64_t>(run, 1);
         }
         break;
       }
