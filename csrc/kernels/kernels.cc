@@ -7,12 +7,32 @@
 
 #include "kernels/bodies.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 namespace headrace {
 namespace {
 
+#if defined(__x86_64__)
+// Zen 1 and 2, their Hygon kin and AMD's older cores have BMI2, but run pext in microcode.
+bool has_slow_pext() {
+  unsigned eax, ebx, ecx, edx;
+  if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx)) return false;
+  constexpr unsigned kHygonGenuine = 0x656e6975, kAuthenticAmd = 0x444d4163;  // their last 4 bytes
+  if (ecx == kHygonGenuine) return true;
+  if (ecx != kAuthenticAmd) return false;
+  __get_cpuid(1, &eax, &ebx, &ecx, &edx);
+  return (eax >> 8 & 0xf) + (eax >> 20 & 0xff) < 0x19;
+}
+#endif
+
 // The bodies that this CPU can run, slowest first, and the one among them that is best for it.
 struct Bodies {
-  const Kernels* runnable[1] = {};
+  const Kernels* runnable[4] = {};
   size_t count = 0;
   const Kernels* best = nullptr;
 
@@ -21,7 +41,34 @@ struct Bodies {
     if (prefer) best = &body;
   }
 
-  Bodies() { add(kPortableKernels); }
+  Bodies() {
+    add(kPortableKernels);
+#if defined(__x86_64__)
+    // These checks include that the operating system saves the wider registers.
+    if (!__builtin_cpu_supports("sse4.2") || !__builtin_cpu_supports("pclmul") ||
+        !__builtin_cpu_supports("popcnt")) {
+      return;
+    }
+    add(kSse42Kernels);
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi") ||
+        !__builtin_cpu_supports("bmi2")) {
+      return;
+    }
+    add(kAvx2Kernels, !has_slow_pext());
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+        !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq") ||
+        !__builtin_cpu_supports("avx512vbmi") || !__builtin_cpu_supports("avx512vbmi2") ||
+        !__builtin_cpu_supports("vpclmulqdq")) {
+      return;
+    }
+    add(kAvx512Kernels);
+#elif defined(__aarch64__) && defined(__linux__)
+    constexpr unsigned long kNeeded = HWCAP_CRC32 | HWCAP_PMULL;
+    if ((getauxval(AT_HWCAP) & kNeeded) == kNeeded) add(kArm64Kernels);
+#elif defined(__aarch64__) && defined(__APPLE__)
+    add(kArm64Kernels);  // all of Apple's have both
+#endif
+  }
 };
 
 const Bodies& bodies() {

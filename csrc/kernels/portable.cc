@@ -29,33 +29,42 @@ struct CrcTables {
 constexpr CrcTables kTables;
 
 // The state that the bytes of `w` leave after `zeros` more zero bytes.
-inline uint32_t crc_slice(uint64_t w, size_t zeros) {
-  uint32_t state = 0;
+inline CrcState crc_slice(uint64_t w, size_t zeros) {
+  CrcState state = 0;
   for (size_t i = 0; i < 8; ++i) state ^= kTables.at[zeros + 7 - i][w >> (8 * i) & 0xff];
   return state;
 }
 
 struct Isa {
-  static uint32_t crc_word(uint32_t state, uint64_t w) { return crc_slice(w ^ state, 0); }
+  static constexpr size_t kLong = 64;
 
-  static uint32_t crc(uint32_t state, const uint8_t* p, size_t n) {
+  static CrcState crc_word(CrcState state, uint64_t w) { return crc_slice(w ^ state, 0); }
+
+  static CrcState crc(CrcState state, const uint8_t* p, size_t n) {
     for (; n >= 16; p += 16, n -= 16) {
       state = crc_slice(word(p) ^ state, 8) ^ crc_slice(word(p + 8), 0);
     }
-    return ~crc32c<Isa>(~state, p, n);
+    return crc_chain<Isa>(state, p, n);
   }
 
-  static uint64_t terminators(const uint8_t* p) {
-    uint64_t ends = 0;
-    for (size_t i = 0; i < 8; ++i) {
-      uint64_t tops = ~word(p + 8 * i) >> 7 & 0x0101010101010101;
-      // The product brings bit 8 k to bit 56 + k; no two terms meet, so nothing carries.
-      ends |= (tops * 0x0102040810204080) >> 56 << (8 * i);
-    }
-    return ends;
+  static uint32_t continued_8(const uint8_t* p) {
+    uint64_t tops = word(p) >> 7 & 0x0101010101010101;
+    // The product brings bit 8 k to bit 56 + k; no two terms meet, so nothing carries.
+    return static_cast<uint32_t>((tops * 0x0102040810204080) >> 56);
+  }
+
+  static uint32_t continued_16(const uint8_t* p) {
+    return continued_8(p) | continued_8(p + 8) << 8;
+  }
+
+  static uint64_t continued(const uint8_t* p) {
+    uint64_t more = 0;
+    for (size_t i = 0; i < 64; i += 8) more |= uint64_t{continued_8(p + i)} << i;
+    return more;
   }
 
   static uint64_t extract(uint64_t w, uint64_t mask) { return extract_by_shifts(w, mask); }
+  static uint64_t extract_two(uint64_t w, uint64_t mask) { return extract_two_by_shifts(w, mask); }
 };
 
 }  // namespace

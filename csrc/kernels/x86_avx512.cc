@@ -1,0 +1,285 @@
+// The body for x86-64 CPUs with AVX-512 F, BW, VL, DQ, VBMI and VBMI2, VPCLMULQDQ (and what
+// x86_avx2.cc needs). Compiled for them: see CMakeLists.txt.
+#if defined(__x86_64__)
+
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12 warns of the operands that its own header leaves undefined on purpose.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <immintrin.h>
+
+#include "kernels/bodies.h"
+#include "kernels/varint.h"
+#include "kernels/x86.h"
+
+namespace headrace {
+namespace {
+
+// The numbers 0 to 64.
+struct ByteNumbers {
+  uint8_t at[65] = {};
+
+  constexpr ByteNumbers() {
+    for (uint8_t i = 0; i <= 64; ++i) at[i] = i;
+  }
+};
+
+constexpr ByteNumbers kByteNumbers;
+
+// Carry-less products move each 16-byte lane of `lanes` over zeros; `by` holds a constant of
+// CrcMoves for each word.
+inline __m512i move_lanes(__m512i lanes, __m512i by, __m512i onto) {
+  return _mm512_ternarylogic_epi64(_mm512_clmulepi64_epi128(lanes, by, 0x00),
+                                   _mm512_clmulepi64_epi128(lanes, by, 0x11), onto, 0x96);
+}
+
+inline __m512i move_lanes(__m512i lanes, __m512i by) {
+  return _mm512_xor_si512(_mm512_clmulepi64_epi128(lanes, by, 0x00),
+                          _mm512_clmulepi64_epi128(lanes, by, 0x11));
+}
+
+// All lanes over `words` words.
+template <size_t words>
+inline __m512i moves() {
+  return _mm512_broadcast_i32x4(_mm_set_epi64x(kMoves.at[words], kMoves.at[words + 1]));
+}
+
+// Each lane to the end of the 64 bytes, and from there over `words` words.
+template <size_t words>
+inline __m512i moves_to_end() {
+  constexpr const uint32_t* at = kMoves.at + words;
+  return _mm512_set_epi64(at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7]);
+}
+
+// The state that lanes leave which have been moved to one place.
+inline CrcState join_lanes(__m512i lanes) {
+  __m256i half =
+      _mm256_xor_si256(_mm512_castsi512_si256(lanes), _mm512_extracti64x4_epi64(lanes, 1));
+  __m128i lane = _mm_xor_si128(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+  CrcState state = _mm_crc32_u64(0, static_cast<uint64_t>(_mm_cvtsi128_si64(lane)));
+  return _mm_crc32_u64(state, static_cast<uint64_t>(_mm_extract_epi64(lane, 1)));
+}
+
+// at[n]: the state that n zero bytes leave of the initial one.
+constexpr size_t kShort = 128;
+struct CrcStarts {
+  uint32_t at[kShort + 1];
+
+  constexpr CrcStarts() : at() {
+    uint32_t state = ~0u;
+    for (size_t n = 0; n <= kShort; ++n) {
+      at[n] = state;
+      for (int bit = 0; bit < 8; ++bit) state = times_x(state);
+    }
+  }
+};
+
+constexpr CrcStarts kStarts;
+
+struct Isa : Sse42 {
+  static constexpr size_t kLong = 64;
+
+  static CrcState crc(CrcState state, const uint8_t* p, size_t n) {
+    __m512i start = _mm512_zextsi128_si512(_mm_cvtsi64_si128(static_cast<int64_t>(state)));
+    __m512i a = _mm512_xor_si512(_mm512_loadu_si512(p), start);
+    if (n >= 256) {
+      __m512i b = _mm512_loadu_si512(p + 64);
+      __m512i c = _mm512_loadu_si512(p + 128);
+      __m512i d = _mm512_loadu_si512(p + 192);
+      for (p += 256, n -= 256; n >= 256; p += 256, n -= 256) {
+        a = move_lanes(a, moves<32>(), _mm512_loadu_si512(p));
+        b = move_lanes(b, moves<32>(), _mm512_loadu_si512(p + 64));
+        c = move_lanes(c, moves<32>(), _mm512_loadu_si512(p + 128));
+        d = move_lanes(d, moves<32>(), _mm512_loadu_si512(p + 192));
+      }
+      a = move_lanes(a, moves<8>(), b);
+      a = move_lanes(a, moves<8>(), c);
+      a = move_lanes(a, moves<8>(), d);
+    } else {
+      p += 64, n -= 64;
+    }
+    for (; n >= 64; p += 64, n -= 64) a = move_lanes(a, moves<8>(), _mm512_loadu_si512(p));
+    // a and the last n bytes as one string: its last 64 bytes, and what stands before them.
+    __m512i rest = _mm512_maskz_loadu_epi8(_bzhi_u64(~uint64_t{0}, n), p);
+    __m512i from = _mm512_add_epi8(_mm512_loadu_si512(kByteNumbers.at),
+                                   _mm512_set1_epi8(static_cast<char>(n)));
+    __m512i before = _mm512_maskz_permutexvar_epi8(~_bzhi_u64(~uint64_t{0}, 64 - n), from, a);
+    a = move_lanes(before, moves<8>(), _mm512_permutex2var_epi8(a, from, rest));
+    return join_lanes(move_lanes(a, moves_to_end<0>()));
+  }
+
+  static CrcState crc_payload(const ByteView& record) {
+    size_t n = record.size;
+    if (n > kShort) return headrace::crc_payload<Isa>(record);
+    // Whatever the size: the last 128 bytes, with zeros before the first.
+    const uint8_t* end = record.data + n;
+    size_t zeros = kShort - n;
+    uint64_t none = ~uint64_t{0};
+    __mmask64 far = ~_bzhi_u64(none, static_cast<unsigned>(zeros));
+    __mmask64 near = ~_bzhi_u64(none, static_cast<unsigned>(zeros < 64 ? 0 : zeros - 64));
+    __m512i lanes = move_lanes(_mm512_maskz_loadu_epi8(far, end - 128), moves_to_end<8>());
+    lanes = move_lanes(_mm512_maskz_loadu_epi8(near, end - 64), moves_to_end<0>(), lanes);
+    return join_lanes(lanes) ^ kStarts.at[n];
+  }
+
+  static uint64_t continued(const uint8_t* p) { return _mm512_movepi8_mask(_mm512_loadu_si512(p)); }
+
+  static uint64_t extract(uint64_t w, uint64_t mask) { return _pext_u64(w, mask); }
+  static uint64_t extract_two(uint64_t w, uint64_t mask) { return _pext_u64(w, mask); }
+};
+
+// -1, 0, 1, ..., 62, 63, each in all bytes of a qword.
+struct LaneNumbers {
+  alignas(64) uint8_t at[65 * 8] = {};
+  constexpr LaneNumbers() {
+    for (size_t i = 0; i < sizeof at; ++i) at[i] = static_cast<uint8_t>(i / 8 - 1);
+  }
+};
+
+constexpr LaneNumbers kLaneNumbers;
+
+// Packs 2 x 7 bits of each word's bytes, whose top bits are zero.
+inline __m512i extract_pairs(__m512i bytes) {
+  return _mm512_maddubs_epi16(_mm512_set1_epi16(static_cast<int16_t>(1 | 128 << 8)), bytes);
+}
+
+// Packs 8 x 7 bits of each qword's bytes, whose top bits are zero.
+inline __m512i extract_lanes(__m512i bytes) {
+  __m512i fours = _mm512_madd_epi16(extract_pairs(bytes), _mm512_set1_epi32(1 | 1 << 30));
+  // Of each qword the low 28 bits, then 28 of the upper half.
+  return _mm512_ternarylogic_epi64(fours, _mm512_srli_epi64(fours, 4),
+                                   _mm512_set1_epi64(0x0fffffff), 0xe4);
+}
+
+// The 64 bytes of a block, cut into fewer than 64 varints.
+struct VarintBlock {
+  __m512i values;  // without their top bits
+  __m512i ends;    // behind each varint, then zeros
+
+  VarintBlock(__m512i bytes, uint64_t lasts)
+      : values(_mm512_and_si512(bytes, _mm512_set1_epi8(0x7f))),
+        ends(_mm512_maskz_compress_epi8(lasts, _mm512_loadu_si512(kByteNumbers.at + 1))) {}
+
+  // The values of varints `first` to `first + 7`. Long: some may have more than 8 bytes.
+  template <bool kLong>
+  __m512i decode(size_t first) const {
+    const uint8_t* numbers = kLaneNumbers.at + 8 * first;
+    __m512i end = _mm512_permutexvar_epi8(_mm512_loadu_si512(numbers + 8), ends);
+    // One begins where the one before ends; before the first stands the zero of number 63.
+    __m512i start = _mm512_permutexvar_epi8(_mm512_load_si512(numbers), ends);
+    __m512i at = _mm512_add_epi8(start, _mm512_set1_epi64(0x0706050403020100));
+    __mmask64 own = _mm512_cmplt_epu8_mask(at, end);
+    __m512i low = extract_lanes(_mm512_maskz_permutexvar_epi8(own, at, values));
+    if constexpr (!kLong) return low;
+    at = _mm512_add_epi8(at, _mm512_set1_epi8(8));
+    own = 0x0303030303030303 & _mm512_cmplt_epu8_mask(at, end);
+    __m512i high = extract_pairs(_mm512_maskz_permutexvar_epi8(own, at, values));
+    return _mm512_or_si512(low, _mm512_slli_epi64(high, 56));
+  }
+
+  template <bool kLong>
+  void decode_all(size_t count, int64_t* out) const {
+    size_t i = 0;
+    for (; i + 8 < count; i += 8) _mm512_storeu_si512(out + i, decode<kLong>(i));
+    __mmask8 rest = static_cast<__mmask8>(0xff >> (i + 8 - count));
+    _mm512_mask_storeu_epi64(out + i, rest, decode<kLong>(i));
+  }
+};
+
+bool decode_varints(const uint8_t* p, size_t n, int64_t* out) {
+  // Windows follow each other at fixed places, so that none waits for where the last varint of
+  // another ends. A window with the `carried` bytes before it that begin its first varint, at most
+  // 9 of them, are 64 bytes.
+  constexpr size_t kWindow = 55;
+  size_t carried = 0;
+  for (const uint8_t* end = p + n; p != end;) {
+    size_t left = static_cast<size_t>(end - p);
+    uint64_t ends = ~Isa::continued(p);
+    if (ends == ~uint64_t{0} && carried == 0 && left >= 64) {
+      for (size_t i = 0; i < 64; i += 8) {
+        __m128i eight = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + i));
+        _mm512_storeu_si512(out + i, _mm512_cvtepu8_epi64(eight));
+      }
+      p += 64;
+      out += 64;
+      continue;
+    }
+    size_t width = left < kWindow ? left : kWindow;
+    ends = _bzhi_u64(ends, static_cast<unsigned>(width));
+    uint64_t inside = _bzhi_u64(~uint64_t{0}, static_cast<unsigned>(carried + width));
+    uint64_t long_ones = eight_continue(~(ends << carried) & inside);
+    size_t count = static_cast<size_t>(__builtin_popcountll(ends));
+    VarintBlock block(_mm512_loadu_si512(p - carried), ends << carried);
+    if (long_ones == 0) {
+      block.decode_all<false>(count, out);
+    } else {
+      if ((long_ones & long_ones >> 2) != 0) return false;
+      block.decode_all<true>(count, out);
+    }
+    out += count;
+    p += width;
+    carried = width - 64 + static_cast<size_t>(__builtin_clzll(ends));
+  }
+  return true;
+}
+
+// The 8 bytes at each of 8 offsets, the low halves of cells. Plain loads: where gathers were found
+// to leak, they have become slower than these.
+inline __m512i words_at(const uint8_t* p, const uint64_t* cells) {
+  auto at = [=](int i) { return static_cast<int64_t>(word(p + static_cast<uint32_t>(cells[i]))); };
+  return _mm512_set_epi64(at(7), at(6), at(5), at(4), at(3), at(2), at(1), at(0));
+}
+
+inline __m512i lowest_bits(__m512i v) {
+  return _mm512_and_si512(v, _mm512_sub_epi64(_mm512_setzero_si512(), v));
+}
+
+size_t decode_single_varints(const uint8_t* block, uint64_t* cells, size_t n) {
+  const __m512i one = _mm512_set1_epi64(1), tops = _mm512_set1_epi8(static_cast<char>(0x80));
+  size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    __m512i sizes = _mm512_srli_epi64(_mm512_loadu_si512(cells + i), 32);
+    __m512i bits = _mm512_slli_epi64(sizes, 3);
+    // The top bit of the last byte must be the first that is clear; if it is beyond the 8 bytes
+    // both sides are zero.
+    __m512i low = words_at(block, cells + i);
+    __m512i stop = lowest_bits(_mm512_andnot_si512(low, tops));
+    __mmask8 good =
+        _mm512_cmpeq_epi64_mask(stop, _mm512_sllv_epi64(one, _mm512_sub_epi64(bits, one)));
+    // stop - 1: the bits before it. (stop - 1) & low & ~tops
+    low = _mm512_ternarylogic_epi64(_mm512_sub_epi64(stop, one), low, tops, 0x40);
+    __m512i values = extract_lanes(low);
+    __mmask8 not_short =
+        _mm512_cmpgt_epu64_mask(_mm512_sub_epi64(sizes, one), _mm512_set1_epi64(7));
+    if (not_short != 0) {
+      __m512i high = _mm512_srli_epi64(words_at(block + 2, cells + i), 48);
+      stop = lowest_bits(_mm512_andnot_si512(high, _mm512_set1_epi64(0x8080)));
+      __m512i want = _mm512_sllv_epi64(one, _mm512_sub_epi64(bits, _mm512_set1_epi64(65)));
+      __mmask8 nine_or_ten = _mm512_cmplt_epu64_mask(_mm512_sub_epi64(sizes, _mm512_set1_epi64(9)),
+                                                     _mm512_set1_epi64(2));
+      good &= ~not_short | (nine_or_ten & _mm512_cmpeq_epi64_mask(stop, want));
+      high = _mm512_ternarylogic_epi64(_mm512_sub_epi64(stop, one), high, tops, 0x40);
+      high = _mm512_maskz_slli_epi64(not_short, extract_pairs(high), 56);
+      values = _mm512_or_si512(values, high);
+    }
+    if (good != 0xff) break;
+    _mm512_storeu_si512(cells + i, values);
+  }
+  return i + headrace::decode_single_varints<Isa>(block, cells + i, n - i);
+}
+
+size_t verify_payloads(const ByteView* records, size_t n) {
+  return first_bad<payload_difference<Isa::crc_payload>>(records, n);
+}
+
+}  // namespace
+
+const Kernels kAvx512Kernels = {
+    "avx512",           crc32c<Isa>,    verify_lengths<Isa>,   verify_payloads,
+    count_varints<Isa>, decode_varints, decode_single_varints,
+};
+
+}  // namespace headrace
+
+#endif

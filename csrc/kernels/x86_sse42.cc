@@ -1,0 +1,37 @@
+// The body for x86-64 CPUs with SSE4.2, PCLMULQDQ and POPCNT. Compiled for them: see
+// CMakeLists.txt.
+#if defined(__x86_64__)
+
+#include "kernels/bodies.h"
+#include "kernels/varint.h"
+#include "kernels/x86.h"
+
+namespace headrace {
+namespace {
+
+struct Isa : Sse42 {
+  static uint64_t continued(const uint8_t* p) {
+    uint64_t more = 0;
+    for (size_t i = 0; i < 64; i += 16) more |= uint64_t{continued_16(p + i)} << i;
+    return more;
+  }
+
+  static uint64_t extract(uint64_t w, uint64_t mask) { return extract_by_shifts(w, mask); }
+  static uint64_t extract_two(uint64_t w, uint64_t mask) { return extract_two_by_shifts(w, mask); }
+};
+
+}  // namespace
+
+const Kernels kSse42Kernels = {
+    "sse42",
+    crc32c<Isa>,
+    verify_lengths<Isa>,
+    verify_payloads<Isa>,
+    count_varints<Isa>,
+    decode_varints<Isa>,
+    decode_single_varints<Isa>,
+};
+
+}  // namespace headrace
+
+#endif
