@@ -50,6 +50,13 @@ BatchLayout::BatchLayout(std::vector<Column> columns, size_t rows, bool pad)
   }
 }
 
+size_t BatchLayout::expected_memory() const {
+  size_t total = 0;
+  for (const size_t size : arenas_) total += size;
+  for (const Hint& hint : hints_) total += hint.values + hint.bytes;
+  return total;
+}
+
 GrowingArray::Room GrowingArray::reserve(size_t size, size_t expected) {
   const size_t begin = size_;
   size_ += size;
@@ -180,15 +187,6 @@ void Batch::finish() {
 }
 
 void Batch::truncate(size_t rows) { rows_ = std::min(rows_, rows); }
-
-size_t Batch::memory() const {
-  size_t total = 0;
-  for (const size_t size : layout_->arenas()) total += size;
-  for (const auto* arrays : {&values_, &bytes_}) {
-    for (const GrowingArray& array : *arrays) total += array.size();
-  }
-  return total;
-}
 
 // Sequences are gathered like ragged rows; here they get their common length.
 void Batch::pad(size_t c) {

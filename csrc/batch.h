@@ -48,6 +48,7 @@ class BatchLayout {
     std::atomic<size_t> bytes{0};
   };
   Hint& hint(size_t column) const { return hints_[column]; }
+  size_t expected_memory() const;  // bytes of a batch
 
  private:
   std::vector<Column> columns_;
@@ -140,7 +141,6 @@ class Batch {
   GrowingArray& values(size_t column) { return values_[column]; }  // numbers, offsets of strings
   GrowingArray& bytes(size_t column) { return bytes_[column]; }
   size_t longest(size_t column) const { return longest_[column]; }  // kSequence: M
-  size_t memory() const;                                            // bytes
 
  private:
   int64_t* ends(size_t column) { return reinterpret_cast<int64_t*>(fixed(column)); }

@@ -8,20 +8,13 @@
 #include <vector>
 
 #include "batch.h"
+#include "outbox.h"
 #include "plan.h"
+#include "position.h"
+#include "scan.h"
 #include "schema.h"
 
 namespace headrace {
-
-// Where a stream of records goes on: the whole state of a sequential chain.
-struct Position {
-  uint64_t pass = 0;
-  uint64_t file = 0;     // index
-  uint64_t offset = 0;   // of the next record in it
-  uint64_t ordinal = 0;  // of the next record in it
-  std::vector<int64_t> plan;
-  bool ended = false;
-};
 
 // How, not what: no value depends on it.
 struct LoaderOptions {
@@ -41,6 +34,7 @@ struct LoaderJob {
   // Single examples: batches are only a vehicle; one with a failure is cut there, not dropped, and
   // sequences are not padded.
   bool single = false;
+  OnCorruption on_corruption = OnCorruption::kRaise;
   LoaderOptions options;
 };
 
@@ -49,6 +43,7 @@ struct LoaderStats {
   uint64_t slow_records = 0;  // parsed by the exact grammar
   uint64_t bytes_read = 0;
   int threads = 0;
+  Damage damage;
 };
 
 class Loader {
@@ -63,16 +58,15 @@ class Loader {
   // std::invalid_argument if there is no such place.
   void start_at(const Position& position);
 
-  enum class Outcome : uint8_t { kBatch, kEnd, kTimeout };
   struct Delivery {
-    Outcome outcome;
+    Outbox::Outcome outcome;
     std::unique_ptr<Batch> batch;
   };
   // The next batch, waiting for it no longer than `patience`. Throws the Error of a row or of the
-  // stream, again at each call. One thread at a time.
+  // stream, again at each call; under kTf the stream may go on behind it. One thread at a time.
   Delivery next(std::chrono::milliseconds patience);
 
-  // Behind the last batch that next() returned, whole or cut.
+  // Behind the last batch that next() returned whole.
   const Position& position() const;
 
   const std::vector<uint64_t>& file_sizes() const;

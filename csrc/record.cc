@@ -44,6 +44,14 @@ const char* looks_like(ByteView head) {
   return text.empty() ? nullptr : "text";
 }
 
+// Fetches more of the file; the views move with the piece.
+void extend(const Source& source, Piece& piece, uint64_t until, std::vector<ByteView>& records) {
+  const uint8_t* const before = piece.bytes.data;
+  piece.fetch_more(source, until);
+  if (piece.bytes.data == before) return;
+  for (ByteView& record : records) record.data = piece.bytes.data + (record.data - before);
+}
+
 }  // namespace
 
 Walk walk_records(const Source& source, Piece& piece, uint64_t offset, uint64_t limit,
@@ -58,11 +66,7 @@ Walk walk_records(const Source& source, Piece& piece, uint64_t offset, uint64_t 
         walk.stop = Stop::kTornHeader;
         break;
       }
-      const uint8_t* const before = piece.bytes.data;
-      piece.fetch_more(source, walk.next + kHeaderSize);
-      for (size_t i = first; i < records.size(); ++i) {
-        records[i].data = piece.bytes.data + (records[i].data - before);
-      }
+      extend(source, piece, walk.next + kHeaderSize, records);
       if (!piece.holds(walk.next, kHeaderSize)) {
         walk.stop = Stop::kTornHeader;  // the file has shrunk
         break;
@@ -99,8 +103,7 @@ bool complete(const Source& source, Piece& piece, std::vector<ByteView>& records
   const uint64_t end = piece.offset + static_cast<uint64_t>(records.back().data - before) +
                        records.back().size + kFooterSize;
   if (end <= piece.end()) return true;
-  piece.fetch_more(source, end);
-  for (ByteView& record : records) record.data = piece.bytes.data + (record.data - before);
+  extend(source, piece, end, records);
   return end <= piece.end();
 }
 
@@ -112,44 +115,54 @@ Error framing_error(const Source& source, const Walk& walk, int64_t record) {
     return Error(fault, place(source.path(), record, offset, what), source.path(), record, offset);
   };
   const uint64_t left = source.size() - walk.next;
+  const std::string at = std::to_string(offset);
   std::string hint;
-  if (walk.next == 0) {
-    if (const char* what = looks_like(head.bytes)) {
-      hint = std::string(". This is no TFRecord file: it looks like ") + what;
-    } else if (walk.stop == Stop::kBadLength) {
-      hint = ". Is this even a TFRecord file?";
-    }
+  if (const char* what = walk.next == 0 ? looks_like(head.bytes) : nullptr) {
+    hint = std::string(". This is no TFRecord file: it looks like ") + what;
   }
   if (head.bytes.size < std::min<uint64_t>(left, kHeaderSize)) {
     return fail(Fault::kDataLoss, "expected " + std::to_string(left) + " more bytes, found " +
                                       std::to_string(head.bytes.size) +
                                       ": the file changed while being read");
   }
-  const std::string found = "escaped: " + escape_bytes(head.bytes.text(), 16);
+  const uint64_t length = left < kHeaderSize ? 0 : load64(head.bytes.data);
+  // TensorFlow's text stands in front of ours, so that either can be searched for.
   switch (walk.stop) {
     case Stop::kTornHeader:
       return fail(Fault::kTruncated, "expected a header of 12 bytes, found the end of the file after " +
                                          std::to_string(left) + hint);
     case Stop::kTornRecord:
       return fail(Fault::kTruncated,
-                  "expected " + std::to_string(load64(head.bytes.data) + kFrame) +
+                  "truncated record at " + at + "' failed with Read less bytes than requested: expected " +
+                      std::to_string(length + kFrame) +
                       " bytes (header, data, checksum), found the end of the file after " +
                       std::to_string(left) + hint);
-    case Stop::kHugeLength:
-      return fail(Fault::kCorrupted, "expected a length that a record can have, found " +
-                                         std::to_string(load64(head.bytes.data)) +
-                                         " with a correct checksum" + hint);
+    case Stop::kHugeLength: {
+      const std::string text =
+          length >= uint64_t{0} - 5 ? "record size too large"
+          : length + kFooterSize >= uint64_t{1} << 63
+              ? "Can't read a negative number of bytes: " +
+                    std::to_string(static_cast<int64_t>(length + kFooterSize))
+              : "corrupted record at " + at;
+      return fail(Fault::kCorrupted, text + ": expected a length that a record can have, found " +
+                                         std::to_string(length) + " with a correct checksum" + hint);
+    }
     default:
       return fail(Fault::kCorrupted,
-                  "expected the length's checksum " + hex(masked_crc_of(head.bytes.data, 8)) +
-                      ", found " + hex(load32(head.bytes.data + 8)) + " (" + found + ")" + hint);
+                  "corrupted record at " + at +
+                      (walk.next == 0 ? " (Is this even a TFRecord file?)" : "") +
+                      ": expected the length's checksum " + hex(masked_crc_of(head.bytes.data, 8)) +
+                      ", found " + hex(load32(head.bytes.data + 8)) + " in \"" +
+                      escape_bytes(head.bytes.text(), 16) + "\"" + hint);
   }
 }
 
 Error checksum_error(const std::string& path, int64_t record, int64_t offset, ByteView data) {
   return Error(Fault::kCorrupted,
                place(path, record, offset,
-                     "expected the data's checksum " + hex(masked_crc_of(data.data, data.size)) +
+                     "corrupted record at " +
+                         std::to_string(static_cast<uint64_t>(offset) + kHeaderSize) +
+                         ": expected the data's checksum " + hex(masked_crc_of(data.data, data.size)) +
                          ", found " + hex(load32(data.data + data.size)) + " (" +
                          std::to_string(data.size) + " bytes of data)"),
                path, record, offset);

@@ -26,6 +26,7 @@ enum class Stop : uint8_t {
   kTornRecord,   // a good header, but the file ends inside the record
   kBadLength,    // the length's checksum fails
   kHugeLength,   // the length's checksum is right, but the length cannot be
+  kBadData,      // the data's checksum fails
 };
 
 struct Walk {
@@ -35,7 +36,8 @@ struct Walk {
 
 // Appends to `records` the payloads of the records that start in [offset, limit), in order, with
 // every length verified against its checksum and the size of the file. The last payload may end
-// behind the piece: complete() fetches the rest. `piece` is extended where a header needs it.
+// behind the piece: complete() fetches the rest. `piece` is extended where a header needs it, and
+// all views in `records`, which point into it, follow.
 Walk walk_records(const Source& source, Piece& piece, uint64_t offset, uint64_t limit,
                   std::vector<ByteView>& records);
 

@@ -48,6 +48,14 @@ LoaderOptions options_of(const py::dict& given) {
   return options;
 }
 
+OnCorruption policy_of(const std::string& name) {
+  if (name == "raise") return OnCorruption::kRaise;
+  if (name == "skip") return OnCorruption::kSkip;
+  if (name == "stop_file") return OnCorruption::kStopFile;
+  if (name == "tf") return OnCorruption::kTf;
+  throw std::invalid_argument("unknown policy: " + name);
+}
+
 py::dict state_of(const Position& position) {
   py::dict state;
   state["pass"] = position.pass;
@@ -103,8 +111,8 @@ class LoaderHandle {
         const py::gil_scoped_release release;
         delivery = loader.next(100ms);
       }
-      if (delivery.outcome == Loader::Outcome::kBatch) return to_arrays(*delivery.batch);
-      if (delivery.outcome == Loader::Outcome::kEnd) throw py::stop_iteration();
+      if (delivery.outcome == Outbox::Outcome::kBatch) return to_arrays(*delivery.batch);
+      if (delivery.outcome == Outbox::Outcome::kEnd) throw py::stop_iteration();
       if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     }
   }
@@ -120,7 +128,8 @@ void register_loader(py::module_& m) {
   py::class_<LoaderHandle>(m, "Loader")
       .def(py::init([](std::vector<std::string> files, std::shared_ptr<Schema> schema,
                        const py::list& chain, size_t batch_size, bool drop_remainder, bool single,
-                       const py::dict& options, const py::object& state) {
+                       const py::dict& options, const py::object& state,
+                       const std::string& on_corruption) {
              LoaderJob job;
              job.files = std::move(files);
              job.schema = std::move(schema);
@@ -128,13 +137,14 @@ void register_loader(py::module_& m) {
              job.batch_size = batch_size;
              job.drop_remainder = drop_remainder;
              job.single = single;
+             job.on_corruption = policy_of(on_corruption);
              job.options = options_of(options);
              auto handle = std::make_unique<LoaderHandle>(std::move(job));
              if (!state.is_none()) handle->get().start_at(position_of(state.cast<py::dict>()));
              return handle;
            }),
            py::arg("files"), py::arg("schema"), py::arg("chain"), py::arg("batch_size"),
-           py::arg("drop_remainder"), py::arg("single"), py::arg("options"), py::arg("state"))
+           py::arg("drop_remainder"), py::arg("single"), py::arg("options"), py::arg("state"), py::arg("on_corruption") = "raise")
       .def("next", &LoaderHandle::next)
       .def("state", [](LoaderHandle& self) { return state_of(self.get().position()); })
       .def("file_sizes", [](LoaderHandle& self) { return self.get().file_sizes(); })
@@ -146,6 +156,11 @@ void register_loader(py::module_& m) {
              result["slow_records"] = stats.slow_records;
              result["bytes_read"] = stats.bytes_read;
              result["threads"] = stats.threads;
+             py::dict damage;
+             damage["places"] = stats.damage.places;
+             damage["bytes"] = stats.damage.bytes;
+             damage["files"] = stats.damage.files;
+             result["damage"] = damage;
              return result;
            })
       .def("close", [](LoaderHandle& self) {

@@ -1,0 +1,154 @@
+#include "assigner.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "kernels/kernels.h"
+#include "record.h"
+
+namespace headrace {
+
+int64_t Haul::offset_of(const ByteView& record) const {
+  return static_cast<int64_t>(piece.offset +
+                              static_cast<uint64_t>(record.data - piece.bytes.data) - kHeaderSize);
+}
+
+Assigner::Assigner(const std::vector<Verb>& verbs, Rules rules, Blocks& blocks, Outbox& outbox)
+    : rules_(rules), blocks_(blocks), outbox_(outbox), plan_(verbs) {}
+
+Position Assigner::beginning() const {
+  Position position;
+  position.plan = plan_.counters();
+  return position;
+}
+
+void Assigner::start_at(const Position& position) {
+  at_ = position;
+  plan_.restore(position.plan);
+  // No block will say that the source is at its end if it is there already.
+  while (!at_.ended && blocks_.pass_ends_at(at_)) go_on(plan_.source_ended());
+  if (at_.ended) return end_stream();
+  go_on(plan_.offer(0));
+  blocks_.go_to(at_);
+}
+
+void Assigner::assign(const Block& block, Haul& haul) {
+  haul.records.clear();
+  haul.rows.clear();
+  haul.runs.clear();
+  if (at_.ended || block.pass != at_.pass) return;  // read ahead in vain
+  if (block.file != at_.file) {                     // files between are empty
+    at_.file = block.file;
+    at_.offset = at_.ordinal = 0;
+  }
+  if (block.trouble) {
+    fail(block, *block.trouble);
+  } else if (at_.offset < block.end) {
+    Damage damage;
+    const Scan scan =
+        scan_records(*block.source, haul.piece, at_.offset, block.end, at_.ordinal,
+                     rules_.on_corruption, rules_.verify, haul.records, damage);
+    places_ += damage.places;
+    bytes_ += damage.bytes;
+    files_ += damage.files;
+    std::optional<Error> error = offer(block, haul);
+    if (at_.ended || block.pass != at_.pass) return;
+    at_.offset = scan.next;
+    if (!error) error = scan.error;
+    if (error) fail(block, *error);
+  }
+  file_ = at_.file;
+  offset_ = at_.offset;
+  if (block.ends_pass && !at_.ended) go_on(plan_.source_ended());
+}
+
+bool Assigner::reaches_over(const Block& block) const {
+  return file_ == block.file && offset_ >= block.end;
+}
+
+Damage Assigner::damage() const { return {places_, bytes_, files_}; }
+
+// Asks the plan about the records found, and keeps those that are delivered. TensorFlow checks the
+// data of those only; the first that is damaged ends it.
+std::optional<Error> Assigner::offer(const Block& block, Haul& haul) {
+  std::vector<ByteView>& records = haul.records;
+  const size_t n = records.size();
+  const bool checks = rules_.on_corruption == OnCorruption::kTf && rules_.verify;
+  if (checks) complete(*block.source, haul.piece, records);
+  std::optional<Error> damage;
+  size_t kept = 0;
+  for (size_t i = 0; !damage;) {
+    std::optional<Plan> before;
+    if (checks) before = plan_;
+    const Plan::Step step = plan_.offer(std::min(n - i, rules_.batch_size - row_));
+    if (step.fate == Plan::Step::kEnd || step.fate == Plan::Step::kNextPass) {
+      go_on(step);
+      break;
+    }
+    auto count = static_cast<size_t>(step.count);
+    if (count == 0) break;
+    if (checks && step.fate == Plan::Step::kDeliver) {
+      const size_t good = kernels().verify_payloads(records.data() + i, count);
+      if (good < count) {
+        const ByteView& bad = records[i + good];
+        damage = checksum_error(block.source->path(), static_cast<int64_t>(at_.ordinal + good),
+                                haul.offset_of(bad), bad);
+        plan_ = *before;
+        plan_.offer(good);
+        count = good;
+      }
+    }
+    if (count == 0) break;
+    if (step.fate == Plan::Step::kDeliver) {
+      if (batch_ == nullptr) batch_ = outbox_.open();
+      batch_->hold();
+      haul.runs.push_back({kept, count, at_.ordinal, row_, batch_});
+      for (size_t k = 0; k < count; ++k) {
+        records[kept++] = records[i + k];
+        haul.rows.push_back(static_cast<uint32_t>(row_++));
+      }
+    }
+    i += count;
+    at_.ordinal += count;
+    const ByteView& last = step.fate == Plan::Step::kDeliver ? records[kept - 1] : records[i - 1];
+    at_.offset = static_cast<uint64_t>(haul.offset_of(last)) + kHeaderSize + last.size + kFooterSize;
+    if (row_ == rules_.batch_size) close_batch(/*drop=*/false);
+  }
+  records.resize(kept);
+  return damage;
+}
+
+void Assigner::go_on(Plan::Step step) {
+  if (step.fate == Plan::Step::kEnd) {
+    end_stream();
+  } else if (step.fate == Plan::Step::kNextPass) {
+    at_.file = at_.offset = at_.ordinal = 0;
+    blocks_.go_to_pass(++at_.pass);
+  }
+}
+
+void Assigner::close_batch(bool drop) {
+  at_.plan = plan_.counters();
+  outbox_.close(batch_, row_, at_, drop);
+  batch_ = nullptr;
+  row_ = 0;
+}
+
+void Assigner::fail(const Block& block, const Error& error) {
+  const bool goes_on = rules_.on_corruption == OnCorruption::kTf &&
+                       !(error.fault == Fault::kSystem && error.code == ENOENT);
+  if (goes_on) at_.offset = blocks_.sizes()[block.file];
+  if (batch_ == nullptr) batch_ = outbox_.open();
+  batch_->fail(row_, error);
+  close_batch(/*drop=*/false);
+  if (!goes_on) end_stream();
+}
+
+void Assigner::end_stream() {
+  at_.ended = true;
+  blocks_.stop();
+  if (batch_ != nullptr) close_batch(rules_.drop_remainder);
+  outbox_.end_stream();
+}
+
+}  // namespace headrace

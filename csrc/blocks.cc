@@ -1,0 +1,86 @@
+#include "blocks.h"
+
+#include <algorithm>
+
+namespace headrace {
+
+Blocks::Blocks(std::vector<std::string> files, uint64_t block_size, bool repeats, bool tolerant)
+    : files_(std::move(files)), block_size_(block_size), repeats_(repeats) {
+  for (const std::string& path : files_) {
+    try {
+      sizes_.push_back(check_local(path).size);
+    } catch (const Error&) {
+      if (!tolerant) throw;
+      sizes_.push_back(1);  // not empty: it has its turn, and the trouble then
+    }
+    if (sizes_.back() != 0) file_count_ = sizes_.size();
+  }
+}
+
+bool Blocks::pass_ends_at(const Position& position) const {
+  return position.file >= file_count_ ||
+         (position.file + 1 == file_count_ && position.offset >= sizes_[position.file]);
+}
+
+bool Blocks::contains(const Position& position) const {
+  return position.file < sizes_.size() ? position.offset <= sizes_[position.file]
+                                       : position.file == sizes_.size() && position.offset == 0;
+}
+
+void Blocks::go_to(const Position& position) {
+  std::lock_guard lock(mutex_);
+  pass_ = position.pass;
+  file_ = position.file;
+  offset_ = position.offset;
+  source_.reset();
+}
+
+void Blocks::go_to_pass(uint64_t pass) {
+  std::lock_guard lock(mutex_);
+  if (pass_ >= pass) return;
+  pass_ = pass;
+  file_ = offset_ = 0;
+  source_.reset();
+}
+
+bool Blocks::claim(Block& block) {
+  std::lock_guard lock(mutex_);
+  for (;; ++file_, offset_ = 0, source_.reset()) {
+    if (stopped_ || file_count_ == 0) return false;
+    if (file_ >= file_count_) {
+      if (!repeats_) return false;
+      ++pass_;
+      file_ = 0;
+    }
+    if (offset_ < sizes_[file_]) break;
+  }
+  block = Block{};
+  block.ticket = next_ticket_++;
+  block.pass = pass_;
+  block.file = file_;
+  block.begin = offset_;
+  block.end = std::min(offset_ + block_size_, sizes_[file_]);
+  if (!source_) open(block);
+  block.source = source_;
+  block.ends_pass = file_ + 1 == file_count_ && block.end == sizes_[file_];
+  offset_ = block.end;
+  return true;
+}
+
+void Blocks::open(Block& block) {
+  const std::string& path = files_[file_];
+  try {
+    source_ = open_local(path);
+    if (source_->size() == sizes_[file_]) return;
+    block.trouble = Error(Fault::kDataLoss,
+                          path + ": expected " + std::to_string(sizes_[file_]) + " bytes, found " +
+                              std::to_string(source_->size()) +
+                              ": the file changed while being read",
+                          path);
+  } catch (const Error& error) {
+    block.trouble = error;
+  }
+  block.end = sizes_[file_];
+}
+
+}  // namespace headrace

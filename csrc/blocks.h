@@ -1,0 +1,65 @@
+// Blocks: the files cut into ranges, claimed in order by many threads.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "error.h"
+#include "position.h"
+#include "source.h"
+
+namespace headrace {
+
+// A range of one file, the unit of work.
+struct Block {
+  uint64_t ticket = 0;  // blocks are numbered in the order of the stream
+  uint64_t pass = 0, file = 0, begin = 0, end = 0;
+  bool ends_pass = false;
+  std::shared_ptr<const Source> source;  // none if it could not be opened
+  std::optional<Error> trouble;          // met while opening or reading
+};
+
+class Blocks {
+ public:
+  // Looks at every file. Throws Error{kSystem} for one that cannot be read, unless `tolerant`: then
+  // its block has the trouble. `repeats`: passes follow one another until stop().
+  Blocks(std::vector<std::string> files, uint64_t block_size, bool repeats, bool tolerant);
+
+  const std::vector<uint64_t>& sizes() const { return sizes_; }
+
+  // Whether nothing of the pass is left behind this position.
+  bool pass_ends_at(const Position& position) const;
+  bool contains(const Position& position) const;
+
+  // The next block claimed is the one that begins here. Blocks claimed before stay claimed.
+  void go_to(const Position& position);
+
+  // Goes to the beginning of this pass, unless it or a later one has been reached.
+  void go_to_pass(uint64_t pass);
+
+  // False if there are no more. Any thread.
+  bool claim(Block& block);
+  void stop() { stopped_ = true; }
+
+ private:
+  void open(Block& block);
+
+  const std::vector<std::string> files_;
+  const uint64_t block_size_;
+  const bool repeats_;
+  std::vector<uint64_t> sizes_;
+  uint64_t file_count_ = 0;  // without empty ones at the end
+  std::atomic<bool> stopped_{false};
+
+  std::mutex mutex_;  // guards what follows
+  uint64_t next_ticket_ = 0;
+  uint64_t pass_ = 0, file_ = 0, offset_ = 0;
+  std::shared_ptr<const Source> source_;  // of file_
+};
+
+}  // namespace headrace

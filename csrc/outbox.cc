@@ -1,0 +1,89 @@
+#include "outbox.h"
+
+namespace headrace {
+namespace {
+
+constexpr size_t kLeastAhead = 2;  // batches, however large
+
+}  // namespace
+
+Outbox::Outbox(std::shared_ptr<const BatchLayout> layout, Limits limits)
+    : layout_(std::move(layout)), limits_(limits) {}
+
+Batch* Outbox::open() {
+  auto batch = std::make_unique<Batch>(layout_, opened_);
+  Batch* const opened = batch.get();
+  const uint64_t size = layout_->expected_memory();
+  std::unique_lock lock(mutex_);
+  space_.wait(lock, [&] {
+    return aborted_ || slots_.size() < kLeastAhead ||
+           (slots_.size() < limits_.batches && (slots_.size() + 1) * size <= limits_.memory);
+  });
+  ++opened_;
+  slots_.push_back({std::move(batch), {}});
+  return opened;
+}
+
+void Outbox::close(Batch* batch, size_t rows, const Position& end, bool drop) {
+  batch->set_rows(rows);
+  {
+    std::lock_guard lock(mutex_);
+    Slot& slot = slots_[batch->number() - taken_];
+    slot.end = end;
+    slot.dropped = drop;
+  }
+  release(batch);
+}
+
+void Outbox::end_stream() {
+  std::lock_guard lock(mutex_);
+  ended_ = true;
+  if (!slots_.empty()) slots_.back().end.ended = true;
+  ready_.notify_all();
+}
+
+void Outbox::release(Batch* batch) {
+  if (!batch->release()) return;
+  batch->finish();
+  std::lock_guard lock(mutex_);
+  slots_[batch->number() - taken_].complete = true;
+  if (waiting_ && slots_.front().complete) ready_.notify_one();
+}
+
+void Outbox::abort(std::exception_ptr error) {
+  std::lock_guard lock(mutex_);
+  aborted_ = true;
+  ended_ = true;
+  if (!error_) error_ = error;
+  ready_.notify_all();
+  space_.notify_all();
+}
+
+Outbox::Outcome Outbox::take(std::chrono::milliseconds patience, Parcel& parcel) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    waiting_ = true;
+    const bool ready = ready_.wait_for(lock, patience, [&] {
+      return error_ || (slots_.empty() ? ended_ : slots_.front().complete);
+    });
+    waiting_ = false;
+    if (error_) std::rethrow_exception(error_);
+    if (!ready) return Outcome::kTimeout;
+    if (slots_.empty()) return Outcome::kEnd;
+    Slot slot = std::move(slots_.front());
+    slots_.pop_front();
+    ++taken_;
+    space_.notify_one();
+    if (slot.dropped && !slot.batch->failure()) continue;
+    parcel = {std::move(slot.batch), std::move(slot.end)};
+    return Outcome::kBatch;
+  }
+}
+
+void Outbox::clear() {
+  std::lock_guard lock(mutex_);
+  taken_ += slots_.size();
+  slots_.clear();
+}
+
+}  // namespace headrace

@@ -1,0 +1,80 @@
+// Outbox: batches in the order in which they were opened, handed out when they are complete.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+
+#include "batch.h"
+#include "position.h"
+
+namespace headrace {
+
+class Outbox {
+ public:
+  struct Limits {
+    uint64_t memory;   // bytes of batches not yet taken
+    uint64_t batches;  // likewise, their number
+  };
+
+  Outbox(std::shared_ptr<const BatchLayout> layout, Limits limits);
+
+  // --- by whoever assigns rows, one thread at a time ---
+
+  // A new batch behind all others; waits while too much has not been taken. It is held open for
+  // its assigner until close().
+  Batch* open();
+
+  // The batch has all its rows assigned; the stream goes on at `end`. A dropped one is never handed
+  // out, unless it has failed.
+  void close(Batch* batch, size_t rows, const Position& end, bool drop);
+
+  // Nothing will be opened any more.
+  void end_stream();
+
+  // --- by any thread ---
+
+  // Ends one hold on the batch; the last one completes it.
+  void release(Batch* batch);
+
+  // next() rethrows this; open() no longer waits.
+  void abort(std::exception_ptr error);
+
+  // --- by the consumer ---
+
+  struct Parcel {
+    std::unique_ptr<Batch> batch;
+    Position end;
+  };
+  enum class Outcome : uint8_t { kBatch, kEnd, kTimeout };
+  Outcome take(std::chrono::milliseconds patience, Parcel& parcel);
+
+  // Drops all batches. No thread may be writing to one.
+  void clear();
+
+ private:
+  struct Slot {
+    std::unique_ptr<Batch> batch;
+    Position end;
+    bool complete = false;
+    bool dropped = false;
+  };
+
+  const std::shared_ptr<const BatchLayout> layout_;
+  const Limits limits_;
+  std::mutex mutex_;
+  std::condition_variable ready_;  // the front is complete, or none will come
+  std::condition_variable space_;  // one has been taken
+  std::deque<Slot> slots_;
+  uint64_t opened_ = 0, taken_ = 0;
+  bool ended_ = false;
+  bool aborted_ = false;
+  bool waiting_ = false;  // the consumer: only then is it worth a signal
+  std::exception_ptr error_;
+};
+
+}  // namespace headrace
