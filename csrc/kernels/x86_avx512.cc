@@ -231,6 +231,8 @@ inline __m512i words_at(const uint8_t* p, const uint64_t* cells) {
   return _mm512_set_epi64(at(7), at(6), at(5), at(4), at(3), at(2), at(1), at(0));
 }
 
+constexpr int kAndAndNot = 0x40;  // a & b & ~c, for ternary logic
+
 inline __m512i lowest_bits(__m512i v) {
   return _mm512_and_si512(v, _mm512_sub_epi64(_mm512_setzero_si512(), v));
 }
@@ -240,28 +242,26 @@ size_t decode_single_varints(const uint8_t* block, uint64_t* cells, size_t n) {
   size_t i = 0;
   for (; i + 8 <= n; i += 8) {
     __m512i sizes = _mm512_srli_epi64(_mm512_loadu_si512(cells + i), 32);
-    __m512i bits = _mm512_slli_epi64(sizes, 3);
-    // The top bit of the last byte must be the first that is clear; if it is beyond the 8 bytes
-    // both sides are zero.
+    __m512i all_but_one = _mm512_sub_epi64(sizes, one);
+    if (_mm512_cmpgt_epu64_mask(all_but_one, _mm512_set1_epi64(kMaxVarint - 1)) != 0) break;
+    // The top bit of the last byte must be the first that is clear. If that is not among the 8
+    // bytes, both sides are zero, and the bits before it are all 64.
     __m512i low = words_at(block, cells + i);
     __m512i stop = lowest_bits(_mm512_andnot_si512(low, tops));
-    __mmask8 good =
-        _mm512_cmpeq_epi64_mask(stop, _mm512_sllv_epi64(one, _mm512_sub_epi64(bits, one)));
-    // stop - 1: the bits before it. (stop - 1) & low & ~tops
-    low = _mm512_ternarylogic_epi64(_mm512_sub_epi64(stop, one), low, tops, 0x40);
-    __m512i values = extract_lanes(low);
-    __mmask8 not_short =
-        _mm512_cmpgt_epu64_mask(_mm512_sub_epi64(sizes, one), _mm512_set1_epi64(7));
-    if (not_short != 0) {
+    __m512i want = _mm512_sllv_epi64(one, _mm512_sub_epi64(_mm512_slli_epi64(sizes, 3), one));
+    __mmask8 good = _mm512_cmpeq_epi64_mask(stop, want);
+    __m512i before = _mm512_sub_epi64(stop, one);
+    __m512i values = extract_lanes(_mm512_ternarylogic_epi64(before, low, tops, kAndAndNot));
+    __mmask8 nine_or_ten = _mm512_cmpgt_epu64_mask(sizes, _mm512_set1_epi64(8));
+    if (nine_or_ten != 0) {
       __m512i high = _mm512_srli_epi64(words_at(block + 2, cells + i), 48);
       stop = lowest_bits(_mm512_andnot_si512(high, _mm512_set1_epi64(0x8080)));
-      __m512i want = _mm512_sllv_epi64(one, _mm512_sub_epi64(bits, _mm512_set1_epi64(65)));
-      __mmask8 nine_or_ten = _mm512_cmplt_epu64_mask(_mm512_sub_epi64(sizes, _mm512_set1_epi64(9)),
-                                                     _mm512_set1_epi64(2));
-      good &= ~not_short | (nine_or_ten & _mm512_cmpeq_epi64_mask(stop, want));
-      high = _mm512_ternarylogic_epi64(_mm512_sub_epi64(stop, one), high, tops, 0x40);
-      high = _mm512_maskz_slli_epi64(not_short, extract_pairs(high), 56);
-      values = _mm512_or_si512(values, high);
+      want = _mm512_slli_epi64(_mm512_sub_epi64(sizes, _mm512_set1_epi64(8)), 3);
+      want = _mm512_sllv_epi64(one, _mm512_sub_epi64(want, one));
+      good &= ~nine_or_ten | _mm512_cmpeq_epi64_mask(stop, want);
+      before = _mm512_sub_epi64(stop, one);
+      high = extract_pairs(_mm512_ternarylogic_epi64(before, high, tops, kAndAndNot));
+      values = _mm512_or_si512(values, _mm512_maskz_slli_epi64(nine_or_ten, high, 56));
     }
     if (good != 0xff) break;
     _mm512_storeu_si512(cells + i, values);
