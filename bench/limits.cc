@@ -1,0 +1,126 @@
+// The machine's own limits over cached TFRecord files: what it costs to read them, to check both
+// checksums of every record as well, and to copy the payloads out on top of that.
+//
+//   limits THREADS FILES...     prints GB/s of each, the best of four passes
+//
+// Built by cmake -DHEADRACE_BENCH=ON. Like a reader, it works in pieces that stay in a core's own
+// cache; unlike one it keeps no order, parses nothing and hands nothing over.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "kernels/kernels.h"
+
+namespace headrace {
+namespace {
+
+constexpr size_t kPiece = 512 << 10;
+constexpr size_t kCopyTarget = 8 << 20;  // reused, as a pool's buffers are
+constexpr size_t kHeader = 12, kFooter = 4;
+
+enum class Work { kRead, kChecksum, kCopy };
+
+[[noreturn]] void fail(const std::string& what) {
+  std::fprintf(stderr, "limits: %s\n", what.c_str());
+  std::exit(1);
+}
+
+// One thread: reads whole files, keeping a record that is cut for the next piece.
+class Worker {
+ public:
+  explicit Worker(Work work) : work_(work), piece_(2 * kPiece + kSlop) {
+    if (work == Work::kCopy) copies_.resize(kCopyTarget);
+  }
+
+  size_t read(const std::string& path) {
+    const int file = open(path.c_str(), O_RDONLY);
+    if (file < 0) fail("cannot open " + path);
+    size_t total = 0, kept = 0;
+    while (true) {
+      if (piece_.size() < kept + kPiece + kSlop) piece_.resize(kept + kPiece + kSlop);
+      const ssize_t n = pread(file, piece_.data() + kept, kPiece, static_cast<off_t>(total));
+      if (n < 0) fail("cannot read " + path);
+      if (n == 0) break;
+      total += static_cast<size_t>(n);
+      if (work_ != Work::kRead) kept = take_records(kept + static_cast<size_t>(n), path);
+    }
+    close(file);
+    return total;
+  }
+
+ private:
+  // Returns how many bytes of a cut record were moved to the front.
+  size_t take_records(size_t have, const std::string& path) {
+    records_.clear();
+    size_t at = 0;
+    while (at + kHeader <= have) {
+      const uint64_t length = load64(piece_.data() + at);
+      if (length > have - at - kHeader || have - at - kHeader - length < kFooter) break;
+      records_.push_back({piece_.data() + at + kHeader, length});
+      at += kHeader + length + kFooter;
+    }
+    const size_t n = records_.size();
+    if (kernels().verify_lengths(records_.data(), n) != n ||
+        kernels().verify_payloads(records_.data(), n) != n) {
+      fail("bad checksum in " + path);
+    }
+    if (work_ == Work::kCopy) {
+      for (const ByteView& record : records_) {
+        if (copied_ + record.size > copies_.size()) copied_ = 0;
+        if (record.size > copies_.size()) copies_.resize(record.size);
+        std::memcpy(copies_.data() + copied_, record.data, record.size);
+        copied_ += record.size;
+      }
+    }
+    std::memmove(piece_.data(), piece_.data() + at, have - at);
+    return have - at;
+  }
+
+  Work work_;
+  std::vector<uint8_t> piece_, copies_;
+  size_t copied_ = 0;
+  std::vector<ByteView> records_;
+};
+
+double gigabytes_per_second(Work work, size_t threads, const std::vector<std::string>& paths) {
+  std::vector<Worker> workers(threads, Worker(work));
+  double best = 0;
+  for (int pass = 0; pass < 4; ++pass) {
+    std::atomic<size_t> next = 0, bytes = 0;
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<std::jthread> running;
+    for (Worker& worker : workers) {
+      running.emplace_back([&] {
+        for (size_t i; (i = next++) < paths.size();) bytes += worker.read(paths[i]);
+      });
+    }
+    running.clear();
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    best = std::max(best, static_cast<double>(bytes) / seconds.count() / 1e9);
+  }
+  return best;
+}
+
+}  // namespace
+}  // namespace headrace
+
+int main(int argc, char** argv) {
+  using headrace::Work;
+  const int threads = argc > 2 ? std::atoi(argv[1]) : 0;
+  if (threads < 1) headrace::fail("usage: limits THREADS FILES...");
+  const std::vector<std::string> paths(argv + 2, argv + argc);
+  for (auto [work, name] : {std::pair{Work::kRead, "read"}, {Work::kChecksum, "read+checksum"},
+                            {Work::kCopy, "read+checksum+copy"}}) {
+    std::printf("%s %.2f\n", name,
+                headrace::gigabytes_per_second(work, static_cast<size_t>(threads), paths));
+  }
+}
