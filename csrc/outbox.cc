@@ -10,15 +10,20 @@ constexpr size_t kLeastAhead = 2;  // batches, however large
 Outbox::Outbox(std::shared_ptr<const BatchLayout> layout, Limits limits)
     : layout_(std::move(layout)), limits_(limits) {}
 
-Batch* Outbox::open() {
-  auto batch = std::make_unique<Batch>(layout_, opened_);
-  Batch* const opened = batch.get();
+void Outbox::wait_for_room() {
   const uint64_t size = layout_->expected_memory();
   std::unique_lock lock(mutex_);
   space_.wait(lock, [&] {
-    return aborted_ || slots_.size() < kLeastAhead ||
-           (slots_.size() < limits_.batches && (slots_.size() + 1) * size <= limits_.memory);
+    const uint64_t ahead = closed_ - taken_;
+    return aborted_ || ahead < kLeastAhead ||
+           (ahead < limits_.batches && (ahead + 1) * size <= limits_.memory);
   });
+}
+
+Batch* Outbox::open() {
+  auto batch = std::make_unique<Batch>(layout_, opened_);
+  Batch* const opened = batch.get();
+  std::lock_guard lock(mutex_);
   ++opened_;
   slots_.push_back({std::move(batch), {}});
   return opened;
@@ -31,6 +36,7 @@ void Outbox::close(Batch* batch, size_t rows, const Position& end, bool drop) {
     Slot& slot = slots_[batch->number() - taken_];
     slot.end = end;
     slot.dropped = drop;
+    ++closed_;
   }
   release(batch);
 }

@@ -17,7 +17,7 @@ namespace headrace {
 class Outbox {
  public:
   struct Limits {
-    uint64_t memory;   // bytes of batches not yet taken
+    uint64_t memory;   // bytes of batches closed and not yet taken, before the next block
     uint64_t batches;  // likewise, their number
   };
 
@@ -25,8 +25,11 @@ class Outbox {
 
   // --- by whoever assigns rows, one thread at a time ---
 
-  // A new batch behind all others; waits while too much has not been taken. It is held open for
-  // its assigner until close().
+  // Waits while too much has not been taken. Before a block, never inside one: batches of the same
+  // block become complete only when all its rows are assigned.
+  void wait_for_room();
+
+  // A new batch behind all others, held open for its assigner until close().
   Batch* open();
 
   // The batch has all its rows assigned; the stream goes on at `end`. A dropped one is never handed
@@ -41,7 +44,7 @@ class Outbox {
   // Ends one hold on the batch; the last one completes it.
   void release(Batch* batch);
 
-  // next() rethrows this; open() no longer waits.
+  // next() rethrows this; wait_for_room() no longer waits.
   void abort(std::exception_ptr error);
 
   // --- by the consumer ---
@@ -70,7 +73,7 @@ class Outbox {
   std::condition_variable ready_;  // the front is complete, or none will come
   std::condition_variable space_;  // one has been taken
   std::deque<Slot> slots_;
-  uint64_t opened_ = 0, taken_ = 0;
+  uint64_t opened_ = 0, closed_ = 0, taken_ = 0;
   bool ended_ = false;
   bool aborted_ = false;
   bool waiting_ = false;  // the consumer: only then is it worth a signal
