@@ -22,7 +22,7 @@ class Loader:
 
     def __init__(
         self,
-        files: list[str],
+        files: list[str | bytes],
         schema: Schema | None,
         chain: list[tuple[Any, ...]],
         batch_size: int,

@@ -65,3 +65,8 @@ def sizes(paths: Iterable[str]) -> list[int]:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
         result.append(status.st_size)
     return result
+
+
+def native(path: str) -> str | bytes:
+    """The path as the core takes it: bytes where the name is not UTF-8."""
+    return path if path.isascii() else os.fsencode(path)

@@ -20,8 +20,8 @@ _VERSION = 1  # of states
 class DatasetIterator:
     """One pass over a dataset: what ``iter(dataset)`` gives.
 
-    Threads read ahead from the moment it is made. They end when it is exhausted, closed, or
-    collected, or when the interpreter exits; ``with iter(dataset) as batches:`` says when. After
+    Threads read ahead from the first ``next()`` on. They end when it is closed or collected, or
+    when the interpreter exits; ``with iter(dataset) as batches:`` says when. After
     the end every ``next()`` raises StopIteration again; after an error in the data, that error.
 
     Not for use by several threads at once; not usable in a forked child.

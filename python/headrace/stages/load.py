@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import _core
 from ..arrays import BytesArray
+from ..files import native
 from ..node import Split
 from .stage import Stage, State
 
@@ -19,7 +20,7 @@ def _loader(split: Split, position: State | None) -> _core.Loader:
     node = split.node
     batch = node.batch
     return _core.Loader(
-        list(node.source.files),
+        [native(path) for path in node.source.files],
         None if node.spec is None else node.spec.schema,
         node.chain(),
         _CHUNK if batch is None else batch.size,
