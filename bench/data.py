@@ -1,6 +1,6 @@
 """Makes the files of the workloads, once, in a cache folder.
 
-    python bench/data.py [--data FOLDER] [--scale 0.1] [WORKLOAD ...]
+python bench/data.py [--data FOLDER] [--scale 0.1] [WORKLOAD ...]
 """
 
 from __future__ import annotations

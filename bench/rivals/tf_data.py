@@ -1,9 +1,8 @@
 """tf.data, at its best and as people first write it. Needs TensorFlow, not headrace.
 
-    python tf_data.py WORKLOAD --form best FILES...      serves rounds: each line "pass" on stdin
-                                                         gives a line of JSON on stdout
-    python tf_data.py WORKLOAD --search FILES...         one pass or more for each configuration,
-                                                         the fastest first: how `best` was found
+``python tf_data.py WORKLOAD --form best FILES...`` serves rounds: for each line "pass" on stdin
+it does one pass and prints a line of JSON. With ``--search`` instead it measures every
+configuration and prints them, the fastest first: that is how `best` was found.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import tensorflow as tf  # noqa: E402  (after the environment that it reads)
-from workloads import WORKLOADS, Workload  # noqa: E402
+import tensorflow as tf
+from workloads import WORKLOADS, Workload
 
 _DTYPES = {"float32": tf.float32, "int64": tf.int64, "bytes": tf.string, "uint8": tf.string}
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from . import _core
+from .arrays import BytesArray, RaggedArray
 
 __all__ = ["TFRecordWriter", "encode_example"]
 
@@ -26,13 +27,14 @@ def encode_example(features: Mapping[str | bytes, Any]) -> bytes:
     ==============================================================  ==========
     int, bool, a list of them, an integer or bool array             int64
     float, a list with at least one, a floating array               float
-    bytes, bytearray, memoryview, a list of them, an ``S`` array    bytes
+    bytes, bytearray, memoryview, a list of them, a BytesArray      bytes
     ``None``, ``[]``                                                no kind
     ==============================================================  ==========
 
-    Arrays of any shape are flattened in C order; NumPy scalars count as Python's. Floats are
-    rounded to float32, those too large become infinite. An empty array keeps its kind, a plain
-    ``[]`` has none to keep. Features are written in the order of the mapping, str keys as UTF-8.
+    Arrays of any shape are flattened in C order, those of objects are taken as lists; NumPy scalars
+    count as Python's. Floats are rounded to float32, those too large become infinite. An empty
+    array keeps its kind, a plain ``[]`` has none to keep. Features are written in the order of the
+    mapping, str keys as UTF-8.
 
     Raises ``ValueError`` for an integer that int64 does not hold, for a key given twice and for an
     Example of 2 GiB or more; ``TypeError`` for str values and for lists that mix bytes and numbers.
@@ -62,11 +64,10 @@ class TFRecordWriter:
         if compression_type not in (None, "", "GZIP", "ZLIB"):
             raise ValueError(f'Not a valid compression_type: "{compression_type}"')
         if compression_type:
-            raise ValueError(
-                f'compression_type "{compression_type}": headrace does not write compressed files '
-                "yet"
+            raise NotImplementedError(
+                f"compression_type={compression_type!r} is not supported yet for writing"
             )
-        self._file = open(os.fspath(path), "wb", buffering=_BUFFER_SIZE)
+        self._file: BinaryIO = open(os.fspath(path), "wb", buffering=_BUFFER_SIZE)
 
     def write(self, record: bytes | bytearray | str) -> None:
         """Appends one record. A str is written as UTF-8; other types are a ``TypeError``."""
@@ -79,9 +80,9 @@ class TFRecordWriter:
     def write_batch(self, features: Mapping[str | bytes, Any]) -> None:
         """Appends one Example for each row of these columns.
 
-        A column is an array of B rows, numeric or of bytes; what a row holds is flattened.
-        Raises ``ValueError`` for columns of different lengths, else what
-        :func:`encode_example` raises.
+        A column is an array, BytesArray or list of B rows, numeric or of bytes, or a RaggedArray of
+        one level; what a row holds is flattened. Raises ``ValueError`` for columns of different
+        lengths, else what :func:`encode_example` raises.
         """
         columns = [(key, *_rows(key, value)) for key, value in _by_raw_key(features).items()]
         lengths = {key: len(splits) - 1 for key, _, splits in columns}
@@ -106,7 +107,7 @@ class TFRecordWriter:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _open_file(self):
+    def _open_file(self) -> BinaryIO:
         if self._file.closed:
             raise ValueError("Writer is closed.")
         return self._file
@@ -128,32 +129,38 @@ def _shown(key: bytes) -> str:
     return repr(key.decode(errors="backslashreplace"))
 
 
-def _values(key: bytes, value: Any):
-    """Values of one row as the core takes them: None, an int64 or float32 array, or bytes."""
+def _values(key: bytes, value: Any) -> Any:
+    """Values of one row as the core takes them: None, an int64 or float32 array, a list of bytes,
+    or (data, offsets)."""
     if value is None:
         return None
     if isinstance(value, np.ndarray):
         return _array_values(key, value.reshape(-1))
+    if isinstance(value, BytesArray):
+        return value.data, value.offsets
     if isinstance(value, (list, tuple)):
         return _list_values(key, list(value))
     return _list_values(key, [value])
 
 
-def _rows(key: bytes, value: Any):
+def _rows(key: bytes, column: Any) -> tuple[Any, np.ndarray]:
     """A column of a batch as (values, row splits)."""
-    if isinstance(value, (list, tuple)):
-        return _list_values(key, list(value)), np.arange(len(value) + 1, dtype=np.int64)
-    if not isinstance(value, np.ndarray) or value.ndim == 0:
+    if isinstance(column, (list, tuple)):
+        return _list_values(key, list(column)), np.arange(len(column) + 1, dtype=np.int64)
+    splits = None
+    if isinstance(column, RaggedArray):
+        column, splits = column.values, np.ascontiguousarray(column.row_splits, np.int64)
+    if not isinstance(column, (np.ndarray, BytesArray)) or column.ndim == 0:
         raise TypeError(
-            f"feature {_shown(key)}: a column is an array or a list of rows, "
-            f"not {type(value).__name__}"
+            f"feature {_shown(key)}: a column is an array or a list of rows, or rows of different "
+            f"lengths in one level; not {type(column).__name__}"
         )
-    rows = value.shape[0]
-    stride = value.size // rows if rows else 0
-    return _array_values(key, value.reshape(-1)), np.arange(rows + 1, dtype=np.int64) * stride
+    if splits is None:
+        splits = np.arange(len(column) + 1, dtype=np.int64)
+    return _values(key, column), splits * (column.size // max(1, len(column)))
 
 
-def _array_values(key: bytes, array: np.ndarray):
+def _array_values(key: bytes, array: np.ndarray) -> Any:
     kind, name = array.dtype.kind, array.dtype.name
     if kind in "iub":
         if kind == "u" and array.size and int(array.max()) > _INT64_MAX:
@@ -162,16 +169,14 @@ def _array_values(key: bytes, array: np.ndarray):
     if kind == "f" or name == "bfloat16":
         with np.errstate(over="ignore"):
             return np.ascontiguousarray(array, np.float32)
-    if kind == "S":
-        return array.tolist()
-    if kind == "O":
+    if kind in "SO":
         return _list_values(key, array.tolist())
     if kind == "U":
         raise _text_found(key)
     raise TypeError(f"feature {_shown(key)}: an Example holds no {name} values")
 
 
-def _list_values(key: bytes, values: list):
+def _list_values(key: bytes, values: list[Any]) -> Any:
     kinds = {_kind_of(key, value) for value in values}
     if not kinds:
         return None
