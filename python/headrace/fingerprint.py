@@ -17,10 +17,7 @@ def fingerprint(verbs: tuple[Verb, ...], sizes: list[int]) -> dict[str, Any]:
     source = verbs[0]
     assert isinstance(source, Source)
     steps = [verb for verb in verbs[1:] if not isinstance(verb, HOW)]
-    chain = ".".join(
-        type(verb).__name__.lower() if isinstance(verb, (Parse, Map)) else str(verb)
-        for verb in steps
-    )
+    chain = ".".join(_step(verb) for verb in steps)
     if len(chain) > _LONGEST_CHAIN:
         chain = f"{chain[:_LONGEST_CHAIN]}... {_digest(chain)}"
     specs = [
@@ -56,6 +53,12 @@ def differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
     if was.get("features") != now["features"]:
         found.append("other features are parsed, or in another way")
     return found
+
+
+def _step(verb: Verb) -> str:
+    if isinstance(verb, Parse):
+        return "parse_example"
+    return "map" if isinstance(verb, Map) else str(verb)
 
 
 def _digest(what: Any) -> str:

@@ -97,7 +97,10 @@ class DatasetIterator:
         changes = differences(state["dataset"], self._identity())
         if changes:
             raise ValueError("the state belongs to another dataset: " + "; ".join(changes))
-        stage = self._open(state["position"])
+        try:
+            stage = self._open(state["position"])
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise ValueError(f"the position of the state is damaged: {error!r}") from error
         self._stage.close()
         self._stage = stage
 

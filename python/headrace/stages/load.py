@@ -16,8 +16,13 @@ from .stage import Stage, State
 _CHUNK = 128  # records that the loader hands over at once where single examples are wanted
 
 
-def _loader(split: Split, position: State | None) -> _core.Loader:
+def _loader(split: Split, state: State | None = None) -> _core.Loader:
     node = split.node
+    position = None
+    if state is not None:
+        position = state["loader"]
+        if not isinstance(position, dict):
+            raise TypeError(f"a position is a dict, not {type(position).__name__}")
     batch = node.batch
     return _core.Loader(
         [native(path) for path in node.source.files],
@@ -34,7 +39,7 @@ def _loader(split: Split, position: State | None) -> _core.Loader:
 def count_records(split: Split) -> int:
     """Records in the files of a chain, whatever its verbs."""
     node = dataclasses.replace(split.node, spec=None, order=(), batch=None, names=None)
-    loader = _loader(dataclasses.replace(split, node=node), None)
+    loader = _loader(dataclasses.replace(split, node=node))
     count = 0
     try:
         while True:
@@ -62,7 +67,7 @@ class LoadBatches(Stage):
 
     def __init__(self, split: Split, state: State | None) -> None:
         node = split.node
-        self._loader = _loader(split, state and state["loader"])
+        self._loader = _loader(split, state)
         self._next = self._loader.next
         wrap = _strings if node.spec is None else node.spec.batch
         if node.names is not None:
@@ -90,7 +95,7 @@ class LoadExamples(Stage):
 
     def __init__(self, split: Split, state: State | None) -> None:
         node = split.node
-        self._loader = _loader(split, state and state["loader"])
+        self._loader = _loader(split, state)
         self._wrap: Callable[[Any], Any] = _strings if node.spec is None else node.spec.examples
         self._select = None if node.names is None else _tuple_of(node.names)
         self._rows: Iterator[Any] = iter(())
