@@ -8,8 +8,21 @@ namespace py = pybind11;
 
 namespace {
 
-py::object or_none(const std::string& text) {
-  return text.empty() ? py::object(py::none()) : py::object(py::str(text));
+py::object owned(PyObject* object) {
+  if (object == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(object);
+}
+
+// File names need not be UTF-8: as Python's own functions decode them.
+py::object path_of(const Error& error) {
+  const auto size = static_cast<Py_ssize_t>(error.path.size());
+  return owned(PyUnicode_DecodeFSDefaultAndSize(error.path.data(), size));
+}
+
+py::object text_of(const Error& error) {
+  const std::string_view text = error.what();
+  return owned(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()),
+                                    "backslashreplace"));
 }
 
 py::object or_none(int64_t value) {
@@ -18,7 +31,7 @@ py::object or_none(int64_t value) {
 
 void raise(const Error& error) {
   if (error.fault == Fault::kSystem) {  // Python chooses FileNotFoundError, PermissionError, ...
-    const py::tuple arguments = py::make_tuple(error.code, error.what(), error.path);
+    const py::tuple arguments = py::make_tuple(error.code, text_of(error), path_of(error));
     PyErr_SetObject(PyExc_OSError, arguments.ptr());
     return;
   }
@@ -27,8 +40,9 @@ void raise(const Error& error) {
                            : error.fault == Fault::kParse     ? "ParseError"
                                                               : "DataLossError";
   const py::object type = py::module_::import("headrace.errors").attr(name);
-  const py::object instance = type(error.what(), or_none(error.path), or_none(error.record),
-                                   or_none(error.offset));
+  const py::object path = error.path.empty() ? py::object(py::none()) : path_of(error);
+  const py::object instance =
+      type(text_of(error), path, or_none(error.record), or_none(error.offset));
   PyErr_SetObject(type.ptr(), instance.ptr());
 }
 
