@@ -644,7 +644,6 @@ class TestArguments:
             ({"num_parallel_reads": 0}, ValueError, "`cycle_length` must be > 0"),
             ({"num_parallel_reads": -2}, ValueError, "`cycle_length` must be > 0"),
             ({"num_parallel_reads": 4}, NotImplementedError, "=4 is not supported yet"),
-            ({"on_corruption": "skip"}, NotImplementedError, "'skip' is not supported yet"),
             ({"on_corruption": "ignore"}, ValueError, "'stop_file' or 'tf'; got 'ignore'"),
         ],
         ids=repr,

@@ -293,7 +293,13 @@ class TFRecordDataset(Dataset):
     buffer_size: checked, and without effect: blocks have the size that is best here.
     num_parallel_reads: None or -1 (AUTOTUNE), which here both mean the order of the files. Other
         interleavings are not supported yet.
-    on_corruption: "raise". "skip", "stop_file" and "tf" are not supported yet.
+    on_corruption: what a record that is damaged or torn does.
+        "raise": CorruptedError or TruncatedError, again at each later ``next()``.
+        "skip": it is passed over; reading goes on at the next record that is provably whole.
+        "stop_file": the rest of its file is passed over.
+        "tf": as in TensorFlow: an error, and the next ``next()`` goes on with the next file; a file
+        that ends inside a record's header just ends; files are looked for at their turn.
+        What "skip" and "stop_file" pass over is counted in ``stats()`` and named in one warning.
 
     Both checksums of each record that is delivered are checked. Files are opened when the dataset
     is iterated.
@@ -329,9 +335,7 @@ class TFRecordDataset(Dataset):
                     f"num_parallel_reads={cycle} is not supported yet: it interleaves the files. "
                     "None reads them one after another, with all threads."
                 )
-        if on_corruption in ("skip", "stop_file", "tf"):
-            raise NotImplementedError(f"on_corruption={on_corruption!r} is not supported yet")
-        if on_corruption != "raise":
+        if on_corruption not in ("raise", "skip", "stop_file", "tf"):
             raise ValueError(
                 f"on_corruption must be 'raise', 'skip', 'stop_file' or 'tf'; got {on_corruption!r}"
             )

@@ -52,19 +52,28 @@ def _matches(name: str | os.PathLike[str]) -> list[str]:
     return found
 
 
-def sizes(paths: Iterable[str]) -> list[int]:
+def sizes(paths: Iterable[str], *, missing_ok: bool = False) -> list[int]:
     """Bytes of each file. Raises FileNotFoundError, IsADirectoryError, PermissionError or another
-    OSError with the path, as opening it would."""
-    result = []
-    effective = os.access in os.supports_effective_ids
-    for path in paths:
-        status = os.stat(path)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        if not os.access(path, os.R_OK, effective_ids=effective):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-        result.append(status.st_size)
-    return result
+    OSError with the path, as opening it would; with `missing_ok` the size is then -1."""
+    return [_size(path, missing_ok) for path in paths]
+
+
+def _size(path: str, missing_ok: bool) -> int:
+    try:
+        return _readable_size(path)
+    except OSError:
+        if missing_ok:
+            return -1
+        raise
+
+
+def _readable_size(path: str) -> int:
+    status = os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    return status.st_size
 
 
 def native(path: str) -> str | bytes:

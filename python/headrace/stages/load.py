@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,26 +15,6 @@ from ..node import Split
 from .stage import Stage, State
 
 _CHUNK = 128  # records that the loader hands over at once where single examples are wanted
-
-
-def _loader(split: Split, state: State | None = None) -> _core.Loader:
-    node = split.node
-    position = None
-    if state is not None:
-        position = state["loader"]
-        if not isinstance(position, dict):
-            raise TypeError(f"a position is a dict, not {type(position).__name__}")
-    batch = node.batch
-    return _core.Loader(
-        [native(path) for path in node.source.files],
-        None if node.spec is None else node.spec.schema,
-        node.chain(),
-        _CHUNK if batch is None else batch.size,
-        False if batch is None else batch.drop_remainder,
-        batch is None,
-        split.loader_options(),
-        position,
-    )
 
 
 def count_records(split: Split) -> int:
@@ -51,6 +32,26 @@ def count_records(split: Split) -> int:
         loader.close()
 
 
+def _loader(split: Split, state: State | None = None) -> _core.Loader:
+    node = split.node
+    position = None
+    if state is not None:
+        position = state["loader"]
+        if not isinstance(position, dict):
+            raise TypeError(f"a position is a dict, not {type(position).__name__}")
+    return _core.Loader(
+        [native(path) for path in node.source.files],
+        None if node.spec is None else node.spec.schema,
+        node.chain(),
+        _CHUNK if node.batch is None else node.batch.size,
+        False if node.batch is None else node.batch.drop_remainder,
+        node.batch is None,
+        split.loader_options(),
+        position,
+        node.source.on_corruption,
+    )
+
+
 def _strings(parts: tuple[Any, ...]) -> BytesArray:
     data, offsets = parts[0]
     return BytesArray._of(data, offsets, (len(offsets) - 1,))
@@ -62,13 +63,42 @@ def _tuple_of(names: tuple[str | bytes, ...]) -> Callable[[Any], Any]:
     return operator.itemgetter(*names)
 
 
-class LoadBatches(Stage):
+class Load(Stage):
+    """What both have in common: the loader, and one warning if it has passed over damage."""
+
+    def __init__(self, split: Split, state: State | None) -> None:
+        self._loader = _loader(split, state)
+        self._next = self._loader.next
+        self._warns = split.node.source.on_corruption in ("skip", "stop_file")
+
+    def stats(self) -> dict[str, Any]:
+        return self._loader.stats()
+
+    def close(self) -> None:
+        self._report_damage()
+        self._loader.close()
+
+    def _report_damage(self) -> None:
+        """At the end of a pass or when it is closed."""
+        if not self._warns:
+            return
+        damage = self._loader.stats()["damage"]
+        if damage["places"]:
+            self._warns = False
+            warnings.warn(
+                f"damaged records were passed over: {damage['places']} places, "
+                f"{damage['bytes']} bytes, {damage['files']} files not read to their end",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+
+
+class LoadBatches(Load):
     """Batches, as the loader makes them."""
 
     def __init__(self, split: Split, state: State | None) -> None:
+        super().__init__(split, state)
         node = split.node
-        self._loader = _loader(split, state)
-        self._next = self._loader.next
         wrap = _strings if node.spec is None else node.spec.batch
         if node.names is not None:
             select = _tuple_of(node.names)
@@ -77,25 +107,23 @@ class LoadBatches(Stage):
             self._wrap = wrap
 
     def __next__(self) -> Any:
-        return self._wrap(self._next())
+        try:
+            return self._wrap(self._next())
+        except StopIteration:
+            self._report_damage()
+            raise
 
     def state(self) -> State:
         return {"loader": self._loader.state()}
 
-    def stats(self) -> dict[str, Any]:
-        return self._loader.stats()
 
-    def close(self) -> None:
-        self._loader.close()
-
-
-class LoadExamples(Stage):
+class LoadExamples(Load):
     """Single elements: the loader's chunks, taken apart. The position is that of the chunk and a
     number of rows behind it."""
 
     def __init__(self, split: Split, state: State | None) -> None:
+        super().__init__(split, state)
         node = split.node
-        self._loader = _loader(split, state)
         self._wrap: Callable[[Any], Any] = _strings if node.spec is None else node.spec.examples
         self._select = None if node.names is None else _tuple_of(node.names)
         self._rows: Iterator[Any] = iter(())
@@ -109,7 +137,11 @@ class LoadExamples(Stage):
             return row
         while True:
             start = self._loader.state()
-            rows = self._wrap(self._loader.next())
+            try:
+                rows = self._wrap(self._next())
+            except StopIteration:
+                self._report_damage()
+                raise
             skipped = min(self._behind, len(rows))
             self._chunk_start, self._row = start, skipped
             self._behind -= skipped
@@ -123,9 +155,3 @@ class LoadExamples(Stage):
 
     def state(self) -> State:
         return {"loader": self._chunk_start, "row": self._row + self._behind}
-
-    def stats(self) -> dict[str, Any]:
-        return self._loader.stats()
-
-    def close(self) -> None:
-        self._loader.close()
