@@ -15,11 +15,6 @@ namespace {
 bool has_slots(Layout layout) { return layout == Layout::kFixed || layout == Layout::kRaw; }
 constexpr size_t kAnyNumber = std::numeric_limits<size_t>::max();
 
-std::string missing_text(const Column& column) {
-  return "Feature: " + escape_text(column.key) + " (data type: " + name_of(column.kind) +
-         ") is required but could not be found.";
-}
-
 }  // namespace
 
 size_t minibatch_begin(std::span<const ByteView> records, size_t row) {

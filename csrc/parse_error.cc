@@ -51,6 +51,11 @@ std::string escape_text(std::string_view text) {
   return escaped;
 }
 
+std::string missing_text(const Column& column) {
+  return "Feature: " + escape_text(column.key) + " (data type: " + name_of(column.kind) +
+         ") is required but could not be found.";
+}
+
 void ParseError::count_preceding(uint64_t values) {
   const size_t digits = std::to_string(saw).size();
   saw += values;

@@ -19,6 +19,10 @@ struct ParseError {
   size_t quote = kNoQuote;  // where in `text` the quoted record begins
   std::string detail;       // what TensorFlow does not say: the keys of a record that lacks one
 
+  // Which record of a batch; set where batches are parsed whole, kNoRow if no single one.
+  static constexpr size_t kNoRow = std::string::npos;
+  size_t row = kNoRow;
+
   // Set only for the batch's "Saw N values" of this kSequence column, whose N also counts the
   // preceding rows of the minibatch; `text` holds this row's own number until
   // count_preceding() adds theirs.
@@ -34,6 +38,9 @@ const char* values_name(Kind kind);
 
 // "[2,3]", or "[?,2,3]" with a first dimension of "?".
 std::string shape_text(const std::vector<int64_t>& shape, const char* first = "");
+
+// "Feature: a (data type: int64) is required but could not be found."
+std::string missing_text(const Column& column);
 
 // `text` as it may stand in a message: control characters and bytes that are not UTF-8 as \xNN.
 std::string escape_text(std::string_view text);

@@ -95,8 +95,12 @@ class WireCursor {
     return read_varint32(&size) && read_raw(size, bytes);
   }
 
-  // The rest of a field that nobody knows. Groups are malformed. A length-delimited field longer
-  // than what is left swallows it; one of 2^31 bytes and more skips nothing.
+  // Bytes that nobody looks at: at most what is left, and nothing at all of 2^31 and more.
+  void skip(uint32_t size) {
+    if (size <= kMaxSize) position_ += size < left() ? size : left();
+  }
+
+  // The rest of a field that nobody knows. Groups are malformed.
   bool skip_field(uint32_t tag) {
     uint64_t number;
     uint32_t size;
@@ -106,7 +110,7 @@ class WireCursor {
       case 1: return read_raw(8, &bytes);
       case 2:
         if (!read_varint32(&size)) return false;
-        if (size <= kMaxSize) position_ += size < left() ? size : left();
+        skip(size);
         return true;
       case 5: return read_raw(4, &bytes);
       default: return false;
