@@ -1,4 +1,5 @@
 #include "bindings/bindings.h"
+#include "kernels/kernels.h"
 
 namespace headrace {
 
@@ -13,6 +14,10 @@ void register_build_info(py::module_& m) {
 #else
     info["compiler"] = "GCC " __VERSION__;
 #endif
+    info["cpu"] = kernels().name;
+    py::list bodies;
+    for (const Kernels* body : runnable_kernels()) bodies.append(body->name);
+    info["cpu_bodies"] = bodies;
     return info;
   });
 }
