@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
         "demo", help="write synthetic data, read it back, check every value, show the speed"
     )
     command.add_argument(
-        "--records", type=int, default=40_000, help="how many (default %(default)s)"
+        "--records", type=int, default=100_000, help="how many (default %(default)s)"
     )
     command.add_argument("--shards", type=int, default=4, help="files (default %(default)s)")
     command.add_argument("--batch", type=int, default=256, help="batch size (default %(default)s)")

@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 
 from ..arrays import BytesArray, RaggedArray
+from ..arrays.rows import value_text
 from ..build import build_info
 from ..dataset import TFRecordDataset
 from ..features import FixedLenFeature, RaggedFeature, RawFeature
 from ..options import Options
-from ..writer import TFRecordWriter, encode_example
+from ..writer import TFRecordWriter
 from .show import progress, table
 
 _IMAGE = (16, 16, 3)
+_SHOWN = 20  # characters of a row
 
 SPEC = {
     "id": FixedLenFeature([], np.int64),
@@ -58,7 +60,7 @@ def run(records: int, shards: int, batch_size: int, threads: int | None) -> int:
         seconds, stats = _fastest_pass(dataset)
     table(
         "Columns of the first batch",
-        ("column", "class", "dtype", "shape", "first value"),
+        ("column", "class", "dtype", "shape", "a row of it"),
         [_row(name, column) for name, column in columns.items()],
     )
     info = build_info()
@@ -70,7 +72,7 @@ def run(records: int, shards: int, batch_size: int, threads: int | None) -> int:
                 f"{records / seconds:,.0f}",
                 f"{size / seconds / 1e6:,.0f}",
                 str(stats.get("threads", threads or "all")),
-                str(info.get("cpu", "?")),
+                info["cpu"],
                 f"{records:,}",
                 f"{size / 1e6:,.1f}",
             )
@@ -89,24 +91,13 @@ def _write(folder: str, records: int, shards: int) -> None:
     for shard, (first, last) in enumerate(progress(spans, shards, "Writing shards")):
         path = os.path.join(folder, f"demo-{shard:05}-of-{shards:05}.tfrecord")
         columns = _columns(np.arange(first, last))
-        tokens = columns["tokens"]
+        offsets = np.arange(last - first + 1) * np.prod(_IMAGE)
+        columns["image"] = BytesArray(columns["image"].ravel(), offsets)
         with TFRecordWriter(path) as writer:
-            for i in range(last - first):
-                writer.write(
-                    encode_example(
-                        {
-                            "id": columns["id"][i],
-                            "label": columns["label"][i],
-                            "embedding": columns["embedding"][i],
-                            "tokens": tokens[i],
-                            "name": columns["name"][i],
-                            "image": columns["image"][i].tobytes(),
-                        }
-                    )
-                )
+            writer.write_batch(columns)
 
 
-def _columns(ids: np.ndarray[Any, Any]) -> dict[str, Any]:
+def _columns(ids: np.ndarray[Any, Any]) -> dict[str | bytes, Any]:
     """What the records of these numbers hold: all of it follows from the number."""
     lengths = ids % 13
     splits = np.concatenate([[0], np.cumsum(lengths)])
@@ -122,7 +113,7 @@ def _columns(ids: np.ndarray[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _wrong_values(batch: dict[str, Any], first: int) -> int:
+def _wrong_values(batch: dict[Any, Any], first: int) -> int:
     """Number of columns of this batch that do not hold what was written, from record `first` on."""
     expected = _columns(np.arange(first, first + len(batch["id"])))
     wrong = 0
@@ -150,10 +141,6 @@ def _fastest_pass(dataset: Any) -> tuple[float, dict[str, Any]]:
 
 def _row(name: str, column: Any) -> tuple[str, str, str, str, str]:
     dtype = "bytes" if column.dtype is bytes else str(column.dtype)
-    first = (
-        np.array2string(column[0], threshold=4, edgeitems=1)
-        if isinstance(column, np.ndarray)
-        else repr(column[0])
-    )
-    text = " ".join(first.split())
-    return name, type(column).__name__, dtype, str(column.shape), text[:40]
+    row = value_text(column[min(3, len(column) - 1)])
+    shown = row if len(row) <= _SHOWN else row[:_SHOWN] + "..."
+    return name, type(column).__name__, dtype, str(column.shape), shown
