@@ -18,6 +18,10 @@ COUNTS = (5, 0, 9, 1, 8)  # records in the files
 TOTAL = sum(COUNTS)
 
 
+# Example{Features{"s": an empty bytes list}}
+EMPTY_STRINGS = b"\x0a\x09\x0a\x07\x0a\x01s\x12\x02\x0a\x00"
+
+
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
     return write_examples(tmp_path_factory.mktemp("parts"), COUNTS)
@@ -199,6 +203,46 @@ class TestElements:
         )
         assert batch["name"].values.tolist() == [b"record 0", b"record 1"]
         assert next(records.as_numpy_iterator()) == hr.encode_example(example(0))
+
+    def test_sequences_are_padded_in_a_batch_only(self, tmp_path):
+        lists = [[b"a", b"b"], [], [b"c", b"d", b"e", b"f"]]
+        records = [
+            hr.encode_example({"s": strings, "n": np.arange(len(strings))}) for strings in lists
+        ]
+        spec = {
+            "s": hr.FixedLenSequenceFeature([2], bytes, True, "-"),
+            "n": hr.FixedLenSequenceFeature([], np.int64, allow_missing=True),
+        }
+        dataset = hr.TFRecordDataset(write_records(tmp_path / "a", records)).parse_example(spec)
+        (batch,) = dataset.batch(3)
+        assert batch["s"].shape == (3, 2, 2)
+        assert batch["s"].tolist() == [
+            [[b"a", b"b"], [b"-", b"-"]],
+            [[b"-", b"-"], [b"-", b"-"]],
+            [[b"c", b"d"], [b"e", b"f"]],
+        ]
+        assert batch["n"].tolist() == [[0, 1, 0, 0], [0, 0, 0, 0], [0, 1, 2, 3]]
+        assert [e["s"].tolist() for e in dataset] == [
+            [[b"a", b"b"]],
+            [],
+            [[b"c", b"d"], [b"e", b"f"]],
+        ]
+        assert [e["s"].shape for e in dataset] == [(1, 2), (0, 2), (2, 2)]
+        assert [e["n"].tolist() for e in dataset] == [[0, 1], [], [0, 1, 2, 3]]
+        (empty,) = dataset.skip(1).take(1).batch(3)
+        assert empty["s"].shape == (1, 0, 2)
+        assert empty["n"].shape == (1, 0)
+
+    def test_shapes_without_elements(self, tmp_path):
+        records = [hr.encode_example({"n": np.array([], np.int64)}) + EMPTY_STRINGS] * 3
+        spec = {
+            "s": hr.FixedLenFeature([2, 0], bytes),
+            "n": hr.FixedLenFeature([0], np.int64),
+        }
+        dataset = hr.TFRecordDataset(write_records(tmp_path / "a", records)).parse_example(spec)
+        assert [b["s"].shape for b in dataset.batch(2)] == [(2, 2, 0), (1, 2, 0)]
+        assert [b["n"].shape for b in dataset.batch(2)] == [(2, 0), (1, 0)]
+        assert [e["s"].shape for e in dataset] == [(2, 0)] * 3
 
     def test_a_key_may_be_read_as_ragged_twice(self, records):
         spec = {"x": hr.RaggedFeature(int, "list"), "y": hr.RaggedFeature(int, "list")}

@@ -360,7 +360,7 @@ def test_values_of_a_batch():
         (np.array([1, 2, 3]), np.array([0, 2, 3])),
         (data, np.array([0, 1, 4]), np.array([0, 0, 2])),
         np.array([10, 20]),
-        (data, np.array([0, 1, 2, 3, 4])),
+        (data, np.array([0, 1, 2, 3, 4]), 2),
         np.array([1, 2], ml_dtypes.bfloat16),
     )
     batch = spec.batch(parts)

@@ -90,7 +90,7 @@ py::object column_of(Batch& batch, size_t c, py::handle owner) {
   if (!BatchLayout::has_splits(column)) {
     const size_t n = rows * column.elements;
     return py::make_tuple(take(batch.bytes(c), Type::kUInt8, static_cast<size_t>(ends[n])),
-                          vector_over(owner, ends, Type::kInt64, n + 1));
+                          vector_over(owner, ends, Type::kInt64, n + 1), rows);
   }
   const size_t longest = batch.longest(c);
   const size_t n = batch.layout().pads(c) ? rows * longest * column.elements
@@ -100,7 +100,7 @@ py::object column_of(Batch& batch, size_t c, py::handle owner) {
     const auto size = static_cast<size_t>(offsets[n]);
     py::object data = take(batch.bytes(c), Type::kUInt8, size);
     py::object values = take(batch.values(c), Type::kInt64, n + 1);
-    if (batch.layout().pads(c)) return py::make_tuple(data, values, longest);
+    if (batch.layout().pads(c)) return py::make_tuple(data, values, longest, rows);
     return py::make_tuple(data, values, vector_over(owner, ends, Type::kInt64, rows + 1));
   }
   if (batch.layout().pads(c)) {

@@ -21,7 +21,16 @@ class Schema:
     ) -> None: ...
 
 class Loader:
-    """One pass over files. See stages/load.py for what the parts are."""
+    """One pass over files.
+
+    next() gives one part for each column of the schema:
+
+    - fixed and raw numbers: ndarray (rows, *shape)
+    - fixed strings, and whole records without a schema: (data, offsets, rows)
+    - ragged: (values, row_splits); of strings (data, offsets, row_splits)
+    - sequences: ndarray (rows, blocks, *shape); of strings (data, offsets, blocks, rows); for single
+      examples as ragged
+    """
 
     def __init__(
         self,

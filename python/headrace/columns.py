@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -83,10 +82,7 @@ def _read_numbers(column: Column) -> Reading:
 
 
 def _strings(shape: tuple[int, ...]) -> Callable[[Part], Any]:
-    if not shape:
-        return lambda part: BytesArray._of(part[0], part[1], (len(part[1]) - 1,))
-    count = math.prod(shape)
-    return lambda part: BytesArray._of(part[0], part[1], ((len(part[1]) - 1) // count, *shape))
+    return lambda part: BytesArray._of(part[0], part[1], (part[2], *shape))
 
 
 def _values(part: Part) -> Any:

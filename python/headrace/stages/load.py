@@ -24,8 +24,8 @@ def count_records(split: Split) -> int:
     count = 0
     try:
         while True:
-            ((_, offsets),) = loader.next()
-            count += len(offsets) - 1
+            ((_, _, rows),) = loader.next()
+            count += rows
     except StopIteration:
         return count
     finally:
@@ -53,8 +53,8 @@ def _loader(split: Split, state: State | None = None) -> _core.Loader:
 
 
 def _strings(parts: tuple[Any, ...]) -> BytesArray:
-    data, offsets = parts[0]
-    return BytesArray._of(data, offsets, (len(offsets) - 1,))
+    data, offsets, rows = parts[0]
+    return BytesArray._of(data, offsets, (rows,))
 
 
 def _tuple_of(names: tuple[str | bytes, ...]) -> Callable[[Any], Any]:
