@@ -360,6 +360,14 @@ class TestBatchOfSingleElements:
         with pytest.raises(ValueError, match=text):
             next(iter(dataset))
 
+    def test_unequal_batches(self, records, examples):
+        text = r"number of elements does not match. Shapes are: \[tensor\]: \[1\], \[batch\]: \[2\]"
+        with pytest.raises(ValueError, match=text):
+            list(examples.skip(TOTAL - 3).as_tuple("number").batch(2).batch(2))
+        text = r"in component 0. First element had shape \[2\] and element 1 had shape \[1\]."
+        with pytest.raises(ValueError, match=text):
+            list(records.skip(TOTAL - 3).batch(2).batch(2))
+
     def test_the_component_is_numbered_by_sorted_keys(self, records):
         count = itertools.count()
         dataset = records.map(lambda _: {"b": 1, "a": 2, "c": np.zeros(next(count))})

@@ -6,7 +6,6 @@ import itertools
 from typing import Any
 
 from ..verbs import Batch
-from .map import MapStage
 from .stack import stack
 from .stage import Open, Stage, State, input_state
 
@@ -27,7 +26,7 @@ class BatchStage(Stage):
             self._elements.extend(itertools.islice(self._input, missing))
             if len(self._elements) < (self._size if self._drop_remainder else 1):
                 raise StopIteration
-            batch = stack(self._elements, fused=isinstance(self._input, MapStage))
+            batch = stack(self._elements, fused=self._input.is_map)
         except Exception:
             self._elements.clear()
             self._position = self._input.state()

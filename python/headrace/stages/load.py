@@ -69,6 +69,7 @@ class Load(Stage):
     def __init__(self, split: Split, state: State | None) -> None:
         self._loader = _loader(split, state)
         self._next = self._loader.next
+        self.is_map = split.node.spec is not None
         self._warns = split.node.source.on_corruption in ("skip", "stop_file")
 
     def stats(self) -> dict[str, Any]:

@@ -12,6 +12,8 @@ class MapStage(Stage):
     """Tuples are unpacked into arguments, as in TensorFlow; named tuples are not. An exception of
     the function comes out of next(); the element is then used up."""
 
+    is_map = True
+
     def __init__(self, verb: Map, open_input: Open, state: State | None) -> None:
         self._input = open_input(input_state(state))
         self._function = verb.function

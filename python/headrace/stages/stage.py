@@ -16,6 +16,8 @@ class Stage:
     stage of the same verb gave. Not for several threads at once.
     """
 
+    is_map = False  # where TensorFlow's pipeline has a map(), which it fuses with batch()
+
     _input: Stage
 
     def __iter__(self) -> Stage:
