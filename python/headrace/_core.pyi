@@ -28,8 +28,8 @@ class Loader:
     - fixed and raw numbers: ndarray (rows, *shape)
     - fixed strings, and whole records without a schema: (data, offsets, rows)
     - ragged: (values, row_splits); of strings (data, offsets, row_splits)
-    - sequences: ndarray (rows, blocks, *shape); of strings (data, offsets, blocks, rows); for single
-      examples as ragged
+    - sequences: ndarray (rows, blocks, *shape); of strings (data, offsets, blocks, rows); for
+      single examples as ragged
     """
 
     def __init__(
