@@ -143,11 +143,12 @@ void time_cells(const Kernels& body, size_t shortest, size_t longest) {
     std::copy(varint.begin(), varint.end(), block.begin() + static_cast<ptrdiff_t>(at));
     cells.push_back(uint64_t{size} << 32 | at);
   }
+  const std::vector<ByteView> records(work.size(), {block.data(), block.size()});
   print(body,
         "decode_single_varints of " + std::to_string(shortest) + ".." + std::to_string(longest),
         best_seconds([&] {
           std::copy(cells.begin(), cells.end(), work.begin());
-          return body.decode_single_varints(block.data(), work.data(), work.size());
+          return body.decode_single_varints(records.data(), work.data(), work.size());
         }),
         cells.size(), cells.size() * (shortest + longest) / 2);
 }

@@ -1,7 +1,6 @@
 #include "assigner.h"
 
 #include <algorithm>
-#include <cerrno>
 
 #include "kernels/kernels.h"
 #include "record.h"
@@ -13,8 +12,8 @@ int64_t Haul::offset_of(const ByteView& record) const {
                               static_cast<uint64_t>(record.data - piece.bytes.data) - kHeaderSize);
 }
 
-Assigner::Assigner(const std::vector<Verb>& verbs, Rules rules, Blocks& blocks, Outbox& outbox)
-    : rules_(rules), blocks_(blocks), outbox_(outbox), plan_(verbs) {}
+Assigner::Assigner(const LoaderJob& job, Blocks& blocks, Outbox& outbox)
+    : job_(job), blocks_(blocks), outbox_(outbox), plan_(job.verbs) {}
 
 Position Assigner::beginning() const {
   Position position;
@@ -48,7 +47,7 @@ void Assigner::assign(const Block& block, Haul& haul) {
     Damage damage;
     const Scan scan =
         scan_records(*block.source, haul.piece, at_.offset, block.end, at_.ordinal,
-                     rules_.on_corruption, rules_.verify, haul.records, damage);
+                     job_.on_corruption, job_.options.verify, haul.records, damage);
     places_ += damage.places;
     bytes_ += damage.bytes;
     files_ += damage.files;
@@ -74,14 +73,14 @@ Damage Assigner::damage() const { return {places_, bytes_, files_}; }
 std::optional<Error> Assigner::offer(const Block& block, Haul& haul) {
   std::vector<ByteView>& records = haul.records;
   const size_t n = records.size();
-  const bool checks = rules_.on_corruption == OnCorruption::kTf && rules_.verify;
+  const bool checks = job_.on_corruption == OnCorruption::kTf && job_.options.verify;
   if (checks) complete(*block.source, haul.piece, records);
   std::optional<Error> damage;
   size_t kept = 0;
   for (size_t i = 0; !damage;) {
     std::optional<Plan> before;
     if (checks) before = plan_;
-    const Plan::Step step = plan_.offer(std::min(n - i, rules_.batch_size - row_));
+    const Plan::Step step = plan_.offer(std::min(n - i, job_.batch_size - row_));
     if (step.fate == Plan::Step::kEnd || step.fate == Plan::Step::kNextPass) {
       go_on(step);
       break;
@@ -113,7 +112,7 @@ std::optional<Error> Assigner::offer(const Block& block, Haul& haul) {
     at_.ordinal += count;
     const ByteView& last = step.fate == Plan::Step::kDeliver ? records[kept - 1] : records[i - 1];
     at_.offset = static_cast<uint64_t>(haul.offset_of(last)) + kHeaderSize + last.size + kFooterSize;
-    if (row_ == rules_.batch_size) close_batch(/*drop=*/false);
+    if (row_ == job_.batch_size) close_batch(/*drop=*/false);
   }
   records.resize(kept);
   return damage;
@@ -136,8 +135,7 @@ void Assigner::close_batch(bool drop) {
 }
 
 void Assigner::fail(const Block& block, const Error& error) {
-  const bool goes_on = rules_.on_corruption == OnCorruption::kTf &&
-                       !(error.fault == Fault::kSystem && error.code == ENOENT);
+  const bool goes_on = job_.goes_on_behind(error);
   if (goes_on) at_.offset = blocks_.sizes()[block.file];
   if (batch_ == nullptr) batch_ = outbox_.open();
   batch_->fail(row_, error);
@@ -148,7 +146,7 @@ void Assigner::fail(const Block& block, const Error& error) {
 void Assigner::end_stream() {
   at_.ended = true;
   blocks_.stop();
-  if (batch_ != nullptr) close_batch(rules_.drop_remainder);
+  if (batch_ != nullptr) close_batch(job_.drop_remainder);
   outbox_.end_stream();
 }
 

@@ -10,6 +10,7 @@
 #include "batch.h"
 #include "blocks.h"
 #include "outbox.h"
+#include "pipeline.h"
 #include "plan.h"
 #include "position.h"
 #include "scan.h"
@@ -38,14 +39,7 @@ struct Haul {
 // Called for one block after another, in the order of their tickets.
 class Assigner {
  public:
-  struct Rules {
-    size_t batch_size;
-    bool drop_remainder;
-    OnCorruption on_corruption;
-    bool verify;
-  };
-
-  Assigner(const std::vector<Verb>& verbs, Rules rules, Blocks& blocks, Outbox& outbox);
+  Assigner(const LoaderJob& job, Blocks& blocks, Outbox& outbox);
 
   // The stream goes on here. Ends it at once if nothing follows. Before the first assign().
   void start_at(const Position& position);
@@ -68,7 +62,7 @@ class Assigner {
   void fail(const Block& block, const Error& error);
   void end_stream();
 
-  const Rules rules_;
+  const LoaderJob& job_;
   Blocks& blocks_;
   Outbox& outbox_;
   Plan plan_;

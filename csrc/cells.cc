@@ -44,9 +44,8 @@ Cells::Cells(std::shared_ptr<const Schema> schema, ParseMode mode)
     : schema_(std::move(schema)), mode_(mode), locator_(schema_), exact_(schema_, mode),
       measured_(schema_->size()) {}
 
-void Cells::measure(const uint8_t* block, std::span<const ByteView> records,
-                    std::span<const uint32_t> rows, std::span<const std::string> names) {
-  block_ = block;
+void Cells::measure(std::span<const ByteView> records, std::span<const uint32_t> rows,
+                    std::span<const std::string> names) {
   names_ = names;
   records_ = records;
   rows_ = rows;
@@ -60,7 +59,7 @@ void Cells::measure(const uint8_t* block, std::span<const ByteView> records,
   errors_.clear();
   exact_record_ = kNone;
 
-  locator_.locate(block, records, cells_.data(), stride_, refused_);
+  locator_.locate(records, cells_.data(), stride_, refused_);
   slow_ += refused_.size();
   for (const uint32_t record : refused_) {
     const bool good = parse_exactly(record);
@@ -91,7 +90,7 @@ void Cells::measure_single_int64s(size_t c) {
   uint64_t* const cell = cells(c);
   const size_t n = records_.size();
   for (size_t i = 0;; ++i) {
-    i += kernels().decode_single_varints(block_, cell + i, n - i);
+    i += kernels().decode_single_varints(records_.data() + i, cell + i, n - i);
     if (i == n) return;
     const uint64_t resolved = resolve(c, i);
     cell[i] = Cell::form(resolved) == Cell::kSide
@@ -105,7 +104,7 @@ void Cells::measure_single_floats(size_t c) {
   uint64_t* const cell = cells(c);
   for (size_t i = 0; i < records_.size(); ++i) {
     if (cell[i] >> 32 == sizeof(float)) {
-      cell[i] = load32(block_ + Cell::offset(cell[i]));
+      cell[i] = load32(bytes_of(i, cell[i]));
       continue;
     }
     const uint64_t resolved = resolve(c, i);
@@ -120,7 +119,7 @@ void Cells::measure_fixed_numbers(size_t c) {
   uint64_t* const cell = cells(c);
   for (size_t i = 0; i < records_.size(); ++i) {
     size_t count;
-    if (!count_packed(column, cell[i], count) || count != column.elements) {
+    if (!count_packed(column, i, cell[i], count) || count != column.elements) {
       cell[i] = resolve(c, i);
     }
   }
@@ -133,7 +132,7 @@ void Cells::measure_growing_numbers(size_t c) {
   counts.resize(records_.size());
   for (size_t i = 0; i < records_.size(); ++i) {
     size_t count;
-    if (!count_packed(column, cell[i], count) ||
+    if (!count_packed(column, i, cell[i], count) ||
         (column.layout == Layout::kSequence && count % column.elements != 0)) {
       cell[i] = resolve(c, i);
       count = Cell::form(cell[i]) == Cell::kSide ? side_of(cell[i]).count : 0;
@@ -154,7 +153,7 @@ void Cells::measure_strings(size_t c) {
   for (size_t i = 0; i < records_.size(); ++i) {
     begins[i] = strings.size();
     if (Cell::form(cell[i]) == Cell::kPacked && takes_one) {
-      strings.push_back({block_ + Cell::offset(cell[i]), Cell::size(cell[i])});
+      strings.push_back({bytes_of(i, cell[i]), Cell::size(cell[i])});
       continue;
     }
     const uint64_t resolved = resolve(c, i);
@@ -183,7 +182,8 @@ void Cells::measure_raw(size_t c) {
 }
 
 // Whether a cell holds packed numbers in full, and how many.
-bool Cells::count_packed(const Column& column, uint64_t cell, size_t& count) const {
+bool Cells::count_packed(const Column& column, size_t record, uint64_t cell,
+                         size_t& count) const {
   if (Cell::form(cell) != Cell::kPacked) return false;
   const size_t size = Cell::size(cell);
   if (column.kind == Kind::kFloat) {
@@ -194,7 +194,7 @@ bool Cells::count_packed(const Column& column, uint64_t cell, size_t& count) con
     count = 0;
     return true;
   }
-  const uint8_t* const payload = block_ + Cell::offset(cell);
+  const uint8_t* const payload = bytes_of(record, cell);
   count = kernels().count_varints(payload, size);
   return payload[size - 1] < 0x80;
 }
@@ -211,7 +211,7 @@ uint64_t Cells::resolve(size_t c, size_t record) {
     if (optional || failed(record)) return cell;
   }
   if (Cell::form(cell) == Cell::kList && column.layout != Layout::kRaw) {
-    const uint64_t walked = walk_list(column, cell);
+    const uint64_t walked = walk_list(column, record, cell);
     if (Cell::form(walked) == Cell::kSide) {
       const size_t count = side_of(walked).count;
       const bool fits = fixed ? count == column.elements
@@ -224,8 +224,8 @@ uint64_t Cells::resolve(size_t c, size_t record) {
 }
 
 // Reads an unpacked list, or several strings. kMissing if it is not one throughout.
-uint64_t Cells::walk_list(const Column& column, uint64_t cell) {
-  const uint8_t* p = block_ + Cell::offset(cell);
+uint64_t Cells::walk_list(const Column& column, size_t record, uint64_t cell) {
+  const uint8_t* p = bytes_of(record, cell);
   const uint8_t* const end = p + Cell::size(cell);
   size_t begin;
   if (column.kind == Kind::kInt64) {
@@ -375,7 +375,7 @@ void Cells::store_row(size_t c, uint64_t cell, size_t record, uint8_t* out) {
   if (column.layout == Layout::kRaw) {
     const uint8_t* const data = Cell::form(cell) == Cell::kSide
                                     ? side_strings_[side_of(cell).begin].data
-                                    : block_ + Cell::offset(cell);
+                                    : bytes_of(record, cell);
     std::memcpy(out, data, row_size);
     if (column.big_endian) swap_bytes(out, n, column.type);
     return;
@@ -383,7 +383,7 @@ void Cells::store_row(size_t c, uint64_t cell, size_t record, uint8_t* out) {
   if (column.type == Type::kInt64) {
     copy_int64s(cell, record, reinterpret_cast<int64_t*>(out), n);
   } else if (column.type == Type::kFloat32) {
-    copy_floats(cell, reinterpret_cast<float*>(out), n);
+    copy_floats(cell, record, reinterpret_cast<float*>(out), n);
   } else if (column.kind == Kind::kInt64) {
     wide_int64s_.resize(n);
     if (!copy_int64s(cell, record, wide_int64s_.data(), n)) return;
@@ -391,7 +391,7 @@ void Cells::store_row(size_t c, uint64_t cell, size_t record, uint8_t* out) {
     if (good != n) fail(record, column, out_of_range(std::to_string(wide_int64s_[good]), column.type));
   } else {
     wide_floats_.resize(n);
-    copy_floats(cell, wide_floats_.data(), n);
+    copy_floats(cell, record, wide_floats_.data(), n);
     const size_t good = convert_floats(wide_floats_.data(), n, column.type, out);
     if (good != n) fail(record, column, out_of_range(std::to_string(wide_floats_[good]), column.type));
   }
@@ -404,16 +404,16 @@ bool Cells::copy_int64s(uint64_t cell, size_t record, int64_t* out, size_t n) {
     std::memcpy(out, side_int64s_.data() + side_of(cell).begin, n * sizeof *out);
     return true;
   }
-  if (kernels().decode_varints(block_ + Cell::offset(cell), Cell::size(cell), out)) return true;
+  if (kernels().decode_varints(bytes_of(record, cell), Cell::size(cell), out)) return true;
   parse_exactly(record);
   return false;
 }
 
-void Cells::copy_floats(uint64_t cell, float* out, size_t n) const {
+void Cells::copy_floats(uint64_t cell, size_t record, float* out, size_t n) const {
   if (n == 0) return;
   const void* const values = Cell::form(cell) == Cell::kSide
                                  ? static_cast<const void*>(side_floats_.data() + side_of(cell).begin)
-                                 : block_ + Cell::offset(cell);
+                                 : bytes_of(record, cell);
   std::memcpy(out, values, n * sizeof *out);
 }
 
@@ -438,7 +438,7 @@ void Cells::store_values(size_t c, size_t first, size_t n, uint8_t* out) {
       copy_int64s(cell, i, reinterpret_cast<int64_t*>(out), counts[i]);
       out += counts[i] * sizeof(int64_t);
     } else {
-      copy_floats(cell, reinterpret_cast<float*>(out), counts[i]);
+      copy_floats(cell, i, reinterpret_cast<float*>(out), counts[i]);
       out += counts[i] * sizeof(float);
     }
   }

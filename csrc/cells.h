@@ -34,11 +34,11 @@ class Cells {
  public:
   Cells(std::shared_ptr<const Schema> schema, ParseMode mode);
 
-  // Looks at all records, column by column. `block` precedes them by less than 4 GiB, kSlop bytes
-  // behind each are readable, and all stay where they are until the last store. For messages only:
-  // record i has the row rows[i] in its batch and the name names[i], if there are names.
-  void measure(const uint8_t* block, std::span<const ByteView> records,
-               std::span<const uint32_t> rows, std::span<const std::string> names = {});
+  // Looks at all records, column by column. kSlop bytes behind each are readable, and all stay
+  // where they are until the last store. For messages only: record i has the row rows[i] in its
+  // batch and the name names[i], if there are names.
+  void measure(std::span<const ByteView> records, std::span<const uint32_t> rows,
+               std::span<const std::string> names = {});
 
   // One each, in no order. Their cells hold zeros, empty strings or nothing. Storing may add some.
   std::span<const RowError> errors() const { return errors_; }
@@ -78,6 +78,9 @@ class Cells {
   uint64_t* cells(size_t column) { return cells_.data() + column * stride_; }
   const uint64_t* cells(size_t column) const { return cells_.data() + column * stride_; }
   const Column& column_at(size_t column) const { return schema_->columns()[column]; }
+  const uint8_t* bytes_of(size_t record, uint64_t cell) const {
+    return records_[record].data + Cell::offset(cell);
+  }
   const Side& side_of(uint64_t cell) const { return sides_[Cell::offset(cell)]; }
 
   void measure_single_int64s(size_t column);
@@ -87,9 +90,9 @@ class Cells {
   void measure_strings(size_t column);
   void measure_raw(size_t column);
 
-  bool count_packed(const Column& column, uint64_t cell, size_t& count) const;
+  bool count_packed(const Column& column, size_t record, uint64_t cell, size_t& count) const;
   uint64_t resolve(size_t column, size_t record);
-  uint64_t walk_list(const Column& column, uint64_t cell);
+  uint64_t walk_list(const Column& column, size_t record, uint64_t cell);
   uint64_t keep_exact(size_t column);
   uint64_t add_side(size_t begin, size_t count);
   bool parse_exactly(size_t record);
@@ -99,14 +102,13 @@ class Cells {
   uint64_t single_default(const Column& column) const;
   void store_row(size_t column, uint64_t cell, size_t record, uint8_t* out);
   bool copy_int64s(uint64_t cell, size_t record, int64_t* out, size_t n);
-  void copy_floats(uint64_t cell, float* out, size_t n) const;
+  void copy_floats(uint64_t cell, size_t record, float* out, size_t n) const;
 
   std::shared_ptr<const Schema> schema_;
   ParseMode mode_;
   Locator locator_;
   ExactParser exact_;
 
-  const uint8_t* block_ = nullptr;
   std::span<const ByteView> records_;
   std::span<const uint32_t> rows_;
   std::span<const std::string> names_;

@@ -60,13 +60,13 @@ bool read_entry(const uint8_t* p, const uint8_t* end, Entry& entry) {
 }
 
 // The cell of a list body [p, end): packed if one length-delimited field fills it.
-uint64_t cell_of_list(const uint8_t* block, const uint8_t* p, const uint8_t* end) {
+uint64_t cell_of_list(ByteView record, const uint8_t* p, const uint8_t* end) {
   const uint8_t* const payload = open_last(p, end, kPackedTag);
   return payload != nullptr
              ? Cell::pack(Cell::kPacked, static_cast<uint64_t>(end - payload),
-                          static_cast<uint64_t>(payload - block))
+                          static_cast<uint64_t>(payload - record.data))
              : Cell::pack(Cell::kList, static_cast<uint64_t>(end - p),
-                          static_cast<uint64_t>(p - block));
+                          static_cast<uint64_t>(p - record.data));
 }
 
 }  // namespace
@@ -137,7 +137,7 @@ uint32_t Locator::recall(std::string_view key) {
   return place;
 }
 
-bool Locator::locate_one(const uint8_t* block, ByteView record, uint64_t* cells, size_t stride) {
+bool Locator::locate_one(ByteView record, uint64_t* cells, size_t stride) {
   const uint8_t* p = record.data;
   const uint8_t* const end = p + record.size;
   if (p == end) return true;
@@ -169,7 +169,7 @@ bool Locator::locate_one(const uint8_t* block, ByteView record, uint64_t* cells,
           const uint8_t* const body = p + name->key_size + 8;
           uint64_t& cell = cells[static_cast<size_t>(name->column) * stride];
           duplicate |= cell ^ Cell::missing();
-          const auto offset = static_cast<uint64_t>(body - block);
+          const auto offset = static_cast<uint64_t>(body - record.data);
           cell = body[0] == kPackedTag && body[1] + 2u == list_size
                      ? Cell::pack(Cell::kPacked, list_size - 2, offset + 2)
                      : Cell::pack(Cell::kList, list_size, offset);
@@ -188,7 +188,7 @@ bool Locator::locate_one(const uint8_t* block, ByteView record, uint64_t* cells,
       if (body == nullptr) return false;
       uint64_t& cell = cells[place * stride];
       duplicate |= cell ^ Cell::missing();
-      cell = cell_of_list(block, body, entry.end);
+      cell = cell_of_list(record, body, entry.end);
     }
     *link = place;
     link = &names_[place].next;
@@ -197,11 +197,11 @@ bool Locator::locate_one(const uint8_t* block, ByteView record, uint64_t* cells,
   return duplicate == 0;
 }
 
-void Locator::locate(const uint8_t* block, std::span<const ByteView> records, uint64_t* cells,
-                     size_t stride, std::vector<uint32_t>& refused) {
+void Locator::locate(std::span<const ByteView> records, uint64_t* cells, size_t stride,
+                     std::vector<uint32_t>& refused) {
   for (size_t i = 0; i < records.size(); ++i) {
     if (records[i].size > Cell::kLargestSize ||
-        !locate_one(block, records[i], cells + i, stride)) {
+        !locate_one(records[i], cells + i, stride)) {
       refused.push_back(static_cast<uint32_t>(i));
     }
   }

@@ -23,7 +23,7 @@ struct Cell {
     kPacked = 0,   // numbers: the payload of the packed list; bytes: the one value
     kList = 1,     // the body of the list, still to be walked: unpacked numbers, many strings, none
     kMissing = 2,  // no such feature
-    kSide = 3,     // not in the block: offset is an index into values parsed elsewhere
+    kSide = 3,     // not in the record: offset is an index into values parsed elsewhere
   };
   static constexpr uint64_t kLargestSize = (uint64_t{1} << 30) - 1;
 
@@ -41,12 +41,13 @@ class Locator {
  public:
   explicit Locator(std::shared_ptr<const Schema> schema);
 
-  // Writes the cell of column c of record i to cells[c * stride + i]; offsets count from `block`.
+  // Writes the cell of column c of record i to cells[c * stride + i]; offsets count from the
+  // beginning of the record.
   // All cells of these records must be Cell::missing() before. Records that are not canonical are
   // appended to `refused` (as indices into `records`); their cells are unspecified. Every record
-  // must have kSlop readable bytes behind it and end less than 4 GiB behind `block`.
-  void locate(const uint8_t* block, std::span<const ByteView> records, uint64_t* cells,
-              size_t stride, std::vector<uint32_t>& refused);
+  // must have kSlop readable bytes behind it.
+  void locate(std::span<const ByteView> records, uint64_t* cells, size_t stride,
+              std::vector<uint32_t>& refused);
 
  private:
   // A name as it stands in a short entry, ready to be compared word by word.
@@ -66,7 +67,7 @@ class Locator {
     std::string_view key() const;
   };
 
-  bool locate_one(const uint8_t* block, ByteView record, uint64_t* cells, size_t stride);
+  bool locate_one(ByteView record, uint64_t* cells, size_t stride);
   uint32_t recall(std::string_view key);
 
   std::shared_ptr<const Schema> schema_;

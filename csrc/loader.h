@@ -1,56 +1,24 @@
-// Loader: one pass over a plan. Owns the threads, joins them, hands out batches in order.
+// Loader: one pass over a dataset. Owns the threads, joins them, hands out batches in order.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <string>
+#include <optional>
+#include <thread>
 #include <vector>
 
-#include "batch.h"
 #include "outbox.h"
-#include "plan.h"
-#include "position.h"
-#include "scan.h"
-#include "schema.h"
+#include "pipeline.h"
 
 namespace headrace {
 
-// How, not what: no value depends on it.
-struct LoaderOptions {
-  int threads = 0;          // 0: as many as there are CPUs for this process
-  uint64_t memory = 0;      // bytes of batches ahead of the consumer; 0: a default
-  uint64_t prefetch = 0;    // batches ahead of the consumer; 0: as many as fit
-  bool verify = true;       // checksums of the data (those of lengths are always verified)
-  uint64_t block_size = 0;  // bytes of a file that a thread takes at a time; 0: a default
-};
-
-struct LoaderJob {
-  std::vector<std::string> files;
-  std::shared_ptr<const Schema> schema;  // null: records as they are, one column of strings
-  std::vector<Verb> verbs;
-  size_t batch_size = 1;
-  bool drop_remainder = false;
-  // Single examples: batches are only a vehicle; one with a failure is cut there, not dropped, and
-  // sequences are not padded.
-  bool single = false;
-  OnCorruption on_corruption = OnCorruption::kRaise;
-  LoaderOptions options;
-};
-
-struct LoaderStats {
-  uint64_t records = 0;       // delivered to batches
-  uint64_t slow_records = 0;  // parsed by the exact grammar
-  uint64_t bytes_read = 0;
-  int threads = 0;
-  Damage damage;
-};
-
+// One thread at a time, but for close() and stats().
 class Loader {
  public:
-  // Throws Error{kSystem} for a file that cannot be read. Starts no thread.
+  // Checks the job. Throws Error{kSystem} for a file that cannot be read. Starts no thread.
   explicit Loader(LoaderJob job);
-  ~Loader();
+  ~Loader() { close(); }
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
@@ -63,21 +31,29 @@ class Loader {
     std::unique_ptr<Batch> batch;
   };
   // The next batch, waiting for it no longer than `patience`. Throws the Error of a row or of the
-  // stream, again at each call; under kTf the stream may go on behind it. One thread at a time.
+  // stream, again at each call; under kTf the stream may go on behind it.
   Delivery next(std::chrono::milliseconds patience);
 
   // Behind the last batch that next() returned whole.
-  const Position& position() const;
+  const Position& position() const { return position_; }
 
-  const std::vector<uint64_t>& file_sizes() const;
+  const std::vector<uint64_t>& file_sizes() const { return pipeline_->file_sizes(); }
   LoaderStats stats() const;
 
   // Stops and joins the threads; next() then says kEnd. From any thread.
   void close();
 
  private:
-  class Pass;
-  std::unique_ptr<Pass> pass_;
+  void start();
+
+  const LoaderJob job_;
+  const std::shared_ptr<const BatchLayout> layout_;
+  Outbox outbox_;
+  const std::unique_ptr<Pipeline> pipeline_;
+  std::vector<std::thread> threads_;
+  bool started_ = false;
+  Position position_;
+  std::optional<Error> failure_;  // raised again and again
 };
 
 }  // namespace headrace

@@ -10,14 +10,20 @@ constexpr size_t kLeastAhead = 2;  // batches, however large
 Outbox::Outbox(std::shared_ptr<const BatchLayout> layout, Limits limits)
     : layout_(std::move(layout)), limits_(limits) {}
 
+bool Outbox::room() const {
+  const uint64_t ahead = closed_ - taken_;
+  return aborted_ || ahead < kLeastAhead ||
+         (ahead < limits_.batches && (ahead + 1) * layout_->expected_memory() <= limits_.memory);
+}
+
 void Outbox::wait_for_room() {
-  const uint64_t size = layout_->expected_memory();
   std::unique_lock lock(mutex_);
-  space_.wait(lock, [&] {
-    const uint64_t ahead = closed_ - taken_;
-    return aborted_ || ahead < kLeastAhead ||
-           (ahead < limits_.batches && (ahead + 1) * size <= limits_.memory);
-  });
+  space_.wait(lock, [&] { return room(); });
+}
+
+bool Outbox::has_room() {
+  std::lock_guard lock(mutex_);
+  return room();
 }
 
 Batch* Outbox::open() {

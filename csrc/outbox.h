@@ -28,6 +28,7 @@ class Outbox {
   // Waits while too much has not been taken. Before a block, never inside one: batches of the same
   // block become complete only when all its rows are assigned.
   void wait_for_room();
+  bool has_room();
 
   // A new batch behind all others, held open for its assigner until close().
   Batch* open();
@@ -66,6 +67,8 @@ class Outbox {
     bool complete = false;
     bool dropped = false;
   };
+
+  bool room() const;  // with the lock
 
   const std::shared_ptr<const BatchLayout> layout_;
   const Limits limits_;

@@ -28,7 +28,6 @@ class Block {
     std::memset(out, 0, kSlop);
   }
 
-  const uint8_t* begin() const { return memory_.data(); }
   std::span<const ByteView> records() const { return records_; }
 
  private:
@@ -53,7 +52,7 @@ std::unique_ptr<Batch> parse(std::span<const ByteView> records, std::span<const 
     const size_t n = block.records().size();
     rows.resize(n);
     std::iota(rows.begin(), rows.end(), static_cast<uint32_t>(first));
-    cells.measure(block.begin(), block.records(), rows, names.empty() ? names : names.subspan(first, n));
+    cells.measure(block.records(), rows, names.empty() ? names : names.subspan(first, n));
     for (size_t c = 0; c < schema->size(); ++c) {
       if (BatchLayout::grows(schema->columns()[c])) {
         places[c] = batch->reserve(c, cells.amount(c, 0, n), n);

@@ -50,6 +50,8 @@ Plan::Step Plan::offer(uint64_t available) {
       case Verb::kRepeat:
         if (left(verb.a, count(level)) == 0) return ended_below(level + 1);
         break;
+      case Verb::kShuffle:
+        break;
     }
   }
   for (size_t i = 0; i < level; ++i) {
@@ -68,9 +70,11 @@ Plan::Step Plan::offer(uint64_t available) {
       case Verb::kRepeat:
         if (run > 0) counters_[2 * i + 1] = 1;
         break;
+      case Verb::kShuffle:
+        break;
     }
   }
-  return {dropped ? Step::kDrop : Step::kDeliver, run};
+  return {dropped || run == 0 ? Step::kDrop : Step::kDeliver, run};
 }
 
 Plan::Step Plan::source_ended() { return ended_below(0); }
@@ -90,6 +94,7 @@ Plan::Step Plan::ended_below(size_t level) {
   return {Step::kEnd};
 }
 
+void Plan::begin_again() { std::fill(counters_.begin(), counters_.end(), 0); }
 void Plan::restore(const std::vector<int64_t>& counters) { counters_ = counters; }
 
 }  // namespace headrace

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "shuffle.h"
+
 namespace headrace {
 
 struct Verb {
@@ -17,10 +19,12 @@ struct Verb {
     kTake,    // a = how many; -1: all
     kShard,   // a = number of shards, b = index: positions with p % a == b
     kRepeat,  // a = how many passes; -1: endless
+    kShuffle, // a = size of the buffer, b = how often it has begun before, seeds; not for a Plan
   };
   Kind kind;
   int64_t a = 0;
   int64_t b = 0;
+  ShuffleSeeds seeds{};
 };
 
 class Plan {
@@ -49,6 +53,7 @@ class Plan {
   // All that moves, for a state; restoring needs the same verbs.
   const std::vector<int64_t>& counters() const { return counters_; }
   void restore(const std::vector<int64_t>& counters);
+  void begin_again();
 
  private:
   Step ended_below(size_t level);

@@ -26,9 +26,14 @@ std::vector<Verb> verbs_of(const py::list& chain) {
     else if (name == "take") verb.kind = Verb::kTake;
     else if (name == "repeat") verb.kind = Verb::kRepeat;
     else if (name == "shard") verb.kind = Verb::kShard;
+    else if (name == "shuffle") verb.kind = Verb::kShuffle;
     else throw std::invalid_argument("unknown verb: " + name);
     verb.a = row[1].cast<int64_t>();
     if (verb.kind == Verb::kShard) verb.b = row[2].cast<int64_t>();
+    if (verb.kind == Verb::kShuffle) {  // (size, seed lo, seed hi, reshuffle, iteration)
+      verb.seeds = {row[2].cast<uint64_t>(), row[3].cast<uint64_t>(), row[4].cast<bool>()};
+      verb.b = row[5].cast<int64_t>();
+    }
     verbs.push_back(verb);
   }
   return verbs;
@@ -56,8 +61,22 @@ OnCorruption policy_of(const std::string& name) {
   throw std::invalid_argument("unknown policy: " + name);
 }
 
+// What a chain does not have is left out.
 py::dict state_of(const Position& position) {
   py::dict state;
+  if (!position.slots.empty()) {
+    py::list slots;
+    for (const OpenFile& slot : position.slots) {
+      if (slot.open) slots.append(py::make_tuple(slot.file, slot.offset, slot.ordinal));
+      else slots.append(py::none());
+    }
+    state["slots"] = slots;
+    state["turn"] = py::make_tuple(position.turn, position.in_turn);
+  }
+  if (position.pushed != 0 || position.iteration != 0 || !position.outer.empty()) {
+    state["shuffle"] = py::make_tuple(position.iteration, position.input, position.pushed, position.drawn);
+    state["outer"] = position.outer;
+  }
   state["pass"] = position.pass;
   state["file"] = position.file;
   state["offset"] = position.offset;
@@ -75,6 +94,27 @@ Position position_of(const py::dict& state) {
   position.ordinal = state["ordinal"].cast<uint64_t>();
   position.plan = state["plan"].cast<std::vector<int64_t>>();
   position.ended = state["ended"].cast<bool>();
+  if (state.contains("slots")) {
+    for (const py::handle slot : state["slots"]) {
+      OpenFile open;
+      if (!slot.is_none()) {
+        const auto row = py::reinterpret_borrow<py::sequence>(slot);
+        open = {row[0].cast<uint64_t>(), row[1].cast<uint64_t>(), row[2].cast<uint64_t>(), true};
+      }
+      position.slots.push_back(open);
+    }
+    const auto turn = state["turn"].cast<std::vector<uint64_t>>();
+    position.turn = turn.at(0);
+    position.in_turn = turn.at(1);
+  }
+  if (state.contains("shuffle")) {
+    const auto shuffle = state["shuffle"].cast<std::vector<uint64_t>>();
+    position.iteration = shuffle.at(0);
+    position.input = shuffle.at(1);
+    position.pushed = shuffle.at(2);
+    position.drawn = shuffle.at(3);
+    position.outer = state["outer"].cast<std::vector<int64_t>>();
+  }
   return position;
 }
 
@@ -129,7 +169,7 @@ void register_loader(py::module_& m) {
       .def(py::init([](std::vector<std::string> files, std::shared_ptr<Schema> schema,
                        const py::list& chain, size_t batch_size, bool drop_remainder, bool single,
                        const py::dict& options, const py::object& state,
-                       const std::string& on_corruption) {
+                       const std::string& on_corruption, const py::object& interleaving) {
              LoaderJob job;
              job.files = std::move(files);
              job.schema = std::move(schema);
@@ -138,13 +178,18 @@ void register_loader(py::module_& m) {
              job.drop_remainder = drop_remainder;
              job.single = single;
              job.on_corruption = policy_of(on_corruption);
+             if (!interleaving.is_none()) {  // (slots, turn length, fill on visit)
+               const auto row = interleaving.cast<std::tuple<uint64_t, uint64_t, bool>>();
+               job.interleaving = {std::get<0>(row), std::get<1>(row), std::get<2>(row)};
+             }
              job.options = options_of(options);
              auto handle = std::make_unique<LoaderHandle>(std::move(job));
              if (!state.is_none()) handle->get().start_at(position_of(state.cast<py::dict>()));
              return handle;
            }),
            py::arg("files"), py::arg("schema"), py::arg("chain"), py::arg("batch_size"),
-           py::arg("drop_remainder"), py::arg("single"), py::arg("options"), py::arg("state"), py::arg("on_corruption") = "raise")
+           py::arg("drop_remainder"), py::arg("single"), py::arg("options"), py::arg("state"), py::arg("on_corruption") = "raise",
+           py::arg("interleaving") = py::none())
       .def("next", &LoaderHandle::next)
       .def("state", [](LoaderHandle& self) { return state_of(self.get().position()); })
       .def("file_sizes", [](LoaderHandle& self) { return self.get().file_sizes(); })

@@ -33,12 +33,12 @@ struct Kernels {
   // contents of out are then unspecified.
   bool (*decode_varints)(const uint8_t* p, size_t n, int64_t* out);
 
-  // Scalars. A cell comes in as (size << 32 | offset) of a packed list inside `block` and goes out
+  // Scalars. Cell i comes in as (size << 32 | offset) of a packed list inside records[i] and goes out
   // as the value of its one varint. Stops at the first cell that does not hold exactly one varint
   // of 1 to 10 bytes, leaving it as it was; returns its index, `n` if there is none. The offset of
   // a cell whose size is none of these need not mean anything; behind other lists kSlop bytes must
   // be readable.
-  size_t (*decode_single_varints)(const uint8_t* block, uint64_t* cells, size_t n);
+  size_t (*decode_single_varints)(const ByteView* records, uint64_t* cells, size_t n);
 };
 
 // The body chosen for this process. Thread-safe; the first call decides. std::runtime_error if

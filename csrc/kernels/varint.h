@@ -103,11 +103,11 @@ bool decode_varints(const uint8_t* p, size_t n, int64_t* out) {
 }
 
 template <class Isa>
-size_t decode_single_varints(const uint8_t* block, uint64_t* cells, size_t n) {
+size_t decode_single_varints(const ByteView* records, uint64_t* cells, size_t n) {
   for (size_t i = 0; i < n; ++i) {
     size_t size = cells[i] >> 32;
     if (size - 1 >= kMaxVarint) return i;  // its offset may mean nothing
-    const uint8_t* p = block + (cells[i] & 0xffffffff);
+    const uint8_t* p = records[i].data + (cells[i] & 0xffffffff);
     uint32_t ends = ~Isa::continued_16(p) | 1u << kMaxVarint;
     if (static_cast<uint32_t>(__builtin_ctz(ends)) + 1 != size) return i;
     cells[i] = static_cast<uint64_t>(varint_value<Isa>(p, size));

@@ -224,10 +224,12 @@ bool decode_varints(const uint8_t* p, size_t n, int64_t* out) {
   return true;
 }
 
-// The 8 bytes at each of 8 offsets, the low halves of cells. Plain loads: where gathers were found
+// The 8 bytes at each of 8 offsets, the low halves of cells, or `ahead` of them. Plain loads: where gathers were found
 // to leak, they have become slower than these.
-inline __m512i words_at(const uint8_t* p, const uint64_t* cells) {
-  auto at = [=](int i) { return static_cast<int64_t>(word(p + static_cast<uint32_t>(cells[i]))); };
+inline __m512i words_at(const ByteView* records, const uint64_t* cells, int ahead) {
+  auto at = [=](int i) {
+    return static_cast<int64_t>(word(records[i].data + static_cast<uint32_t>(cells[i]) + ahead));
+  };
   return _mm512_set_epi64(at(7), at(6), at(5), at(4), at(3), at(2), at(1), at(0));
 }
 
@@ -237,7 +239,7 @@ inline __m512i lowest_bits(__m512i v) {
   return _mm512_and_si512(v, _mm512_sub_epi64(_mm512_setzero_si512(), v));
 }
 
-size_t decode_single_varints(const uint8_t* block, uint64_t* cells, size_t n) {
+size_t decode_single_varints(const ByteView* records, uint64_t* cells, size_t n) {
   const __m512i one = _mm512_set1_epi64(1), tops = _mm512_set1_epi8(static_cast<char>(0x80));
   size_t i = 0;
   for (; i + 8 <= n; i += 8) {
@@ -246,7 +248,7 @@ size_t decode_single_varints(const uint8_t* block, uint64_t* cells, size_t n) {
     if (_mm512_cmpgt_epu64_mask(all_but_one, _mm512_set1_epi64(kMaxVarint - 1)) != 0) break;
     // The top bit of the last byte must be the first that is clear. If that is not among the 8
     // bytes, both sides are zero, and the bits before it are all 64.
-    __m512i low = words_at(block, cells + i);
+    __m512i low = words_at(records + i, cells + i, 0);
     __m512i stop = lowest_bits(_mm512_andnot_si512(low, tops));
     __m512i want = _mm512_sllv_epi64(one, _mm512_sub_epi64(_mm512_slli_epi64(sizes, 3), one));
     __mmask8 good = _mm512_cmpeq_epi64_mask(stop, want);
@@ -254,7 +256,7 @@ size_t decode_single_varints(const uint8_t* block, uint64_t* cells, size_t n) {
     __m512i values = extract_lanes(_mm512_ternarylogic_epi64(before, low, tops, kAndAndNot));
     __mmask8 nine_or_ten = _mm512_cmpgt_epu64_mask(sizes, _mm512_set1_epi64(8));
     if (nine_or_ten != 0) {
-      __m512i high = _mm512_srli_epi64(words_at(block + 2, cells + i), 48);
+      __m512i high = _mm512_srli_epi64(words_at(records + i, cells + i, 2), 48);
       stop = lowest_bits(_mm512_andnot_si512(high, _mm512_set1_epi64(0x8080)));
       want = _mm512_slli_epi64(_mm512_sub_epi64(sizes, _mm512_set1_epi64(8)), 3);
       want = _mm512_sllv_epi64(one, _mm512_sub_epi64(want, one));
@@ -266,7 +268,7 @@ size_t decode_single_varints(const uint8_t* block, uint64_t* cells, size_t n) {
     if (good != 0xff) break;
     _mm512_storeu_si512(cells + i, values);
   }
-  return i + headrace::decode_single_varints<Isa>(block, cells + i, n - i);
+  return i + headrace::decode_single_varints<Isa>(records + i, cells + i, n - i);
 }
 
 size_t verify_payloads(const ByteView* records, size_t n) {

@@ -495,7 +495,8 @@ TEST_CASE("single cells of every size are decoded") {
       block.resize(block.size() + kSlop, slop);
       for_each_body([&](const Kernels& body) {
         std::vector<uint64_t> got = cells.cells;
-        REQUIRE(body.decode_single_varints(memory.at_end(block), got.data(), n) == n);
+        const std::vector<ByteView> records(n, {memory.at_end(block), block.size()});
+        REQUIRE(body.decode_single_varints(records.data(), got.data(), n) == n);
         REQUIRE(std::equal(got.begin(), got.end(), cells.values.begin(),
                            [](uint64_t a, int64_t b) { return static_cast<int64_t>(a) == b; }));
       });
@@ -535,7 +536,8 @@ TEST_CASE("a cell that is not one varint stops the decoding and stays") {
       block.resize(block.size() + kSlop, 0x80);
       for_each_body([&](const Kernels& body) {
         std::vector<uint64_t> got = cells.cells;
-        REQUIRE(body.decode_single_varints(block.data(), got.data(), got.size()) == at);
+        const std::vector<ByteView> records(got.size(), {block.data(), block.size()});
+        REQUIRE(body.decode_single_varints(records.data(), got.data(), got.size()) == at);
         for (size_t i = 0; i < at; ++i) REQUIRE(static_cast<int64_t>(got[i]) == cells.values[i]);
         REQUIRE(got[at] == cells.cells[at]);
       });

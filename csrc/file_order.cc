@@ -1,0 +1,190 @@
+#include "file_order.h"
+
+#include <algorithm>
+
+#include "kernels/kernels.h"
+#include "record.h"
+
+namespace headrace {
+namespace {
+
+constexpr uint64_t kLeastSlack = 1024, kMostSlack = uint64_t{64} << 10;
+
+const Run& run_of(const Haul& haul, size_t record) {
+  return *std::find_if(haul.runs.begin(), haul.runs.end(),
+                       [&](const Run& run) { return record < run.first + run.n; });
+}
+
+}  // namespace
+
+FileOrder::FileOrder(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout, Outbox& outbox)
+    : job_(job), layout_(std::move(layout)), outbox_(outbox),
+      blocks_(job.files, job.block_size(), job.may_repeat(),
+              /*tolerant=*/job.on_corruption == OnCorruption::kTf),
+      assigner_(job, blocks_, outbox) {}
+
+bool FileOrder::contains(const Position& position) const {
+  return position.slots.empty() && position.outer.empty() &&
+         position.plan.size() == beginning().plan.size() && blocks_.contains(position);
+}
+
+void FileOrder::work() {
+  Worker worker;
+  if (job_.schema) {
+    worker.cells.emplace(job_.schema, job_.single ? ParseMode::kSingle : ParseMode::kBatch);
+  }
+  Block block;
+  while (blocks_.claim(block) && process(block, worker)) {
+  }
+}
+
+void FileOrder::stop() {
+  blocks_.stop();
+  boundary_.close();
+  commit_.close();
+}
+
+LoaderStats FileOrder::stats() const {
+  return {.records = records_,
+          .slow_records = slow_records_,
+          .bytes_read = bytes_read_,
+          .threads = 0,
+          .damage = assigner_.damage()};
+}
+
+// False if the turns were closed.
+bool FileOrder::process(Block& block, Worker& worker) {
+  read(block, worker);
+  if (!boundary_.wait(block.ticket)) return false;
+  assigner_.assign(block, worker.haul);
+  boundary_.done();
+
+  worker.amounts.clear();
+  if (!worker.haul.records.empty()) measure(block, worker);
+  if (layout_->grows()) {
+    if (!commit_.wait(block.ticket)) return false;
+    reserve(worker);
+    commit_.done();
+  }
+  store(block, worker);
+  return true;
+}
+
+void FileOrder::read(Block& block, Worker& worker) {
+  Piece& piece = worker.haul.piece;
+  piece.forget();
+  piece.offset = block.begin;
+  if (block.trouble || assigner_.reaches_over(block)) return;
+  try {
+    block.source->fetch(piece, block.begin, block.end - block.begin + worker.slack);
+    bytes_read_.fetch_add(piece.bytes.size, std::memory_order_relaxed);
+  } catch (const Error& error) {
+    block.trouble = error;
+  }
+}
+
+// Checks and measures the wanted records, and how much of each growing column is theirs.
+void FileOrder::measure(const Block& block, Worker& worker) {
+  Haul& haul = worker.haul;
+  uint64_t largest = 0;
+  for (const ByteView& record : haul.records) largest = std::max<uint64_t>(largest, record.size);
+  worker.slack = std::clamp(2 * largest, kLeastSlack, kMostSlack);
+
+  const size_t good = verify(block, worker);
+  haul.records.resize(good);
+  haul.rows.resize(good);
+  for (Run& run : haul.runs) run.n = good <= run.first ? 0 : std::min(run.n, good - run.first);
+  records_.fetch_add(good, std::memory_order_relaxed);
+  if (worker.cells) {
+    const uint64_t slow = worker.cells->slow_records();
+    worker.cells->measure(haul.records, haul.rows);
+    slow_records_.fetch_add(worker.cells->slow_records() - slow, std::memory_order_relaxed);
+  }
+  if (!layout_->grows()) return;
+  for (const Run& run : haul.runs) {
+    for (size_t c = 0; c < layout_->columns().size(); ++c) {
+      const bool grows = run.n != 0 && BatchLayout::grows(layout_->columns()[c]);
+      Amount amount;
+      if (grows && worker.cells) {
+        amount = worker.cells->amount(c, run.first, run.n);
+      } else if (grows) {
+        amount.values = run.n;
+        for (size_t i = 0; i < run.n; ++i) amount.bytes += haul.records[run.first + i].size;
+      }
+      worker.amounts.push_back(amount);
+    }
+  }
+}
+
+// Number of wanted records that are whole and match their checksums; the first that does not fails
+// its row, and what follows it will never be delivered.
+size_t FileOrder::verify(const Block& block, Worker& worker) {
+  Haul& haul = worker.haul;
+  const bool whole = complete(*block.source, haul.piece, haul.records);
+  const size_t n = haul.records.size(), checked = whole ? n : n - 1;
+  const bool verifies = job_.options.verify && job_.on_corruption == OnCorruption::kRaise;
+  const size_t good = verifies ? kernels().verify_payloads(haul.records.data(), checked) : checked;
+  if (good == n) return n;
+  const ByteView& bad = haul.records[good];
+  const Run& run = run_of(haul, good);
+  const std::string& path = block.source->path();
+  const auto ordinal = static_cast<int64_t>(run.ordinal + (good - run.first));
+  const int64_t offset = haul.offset_of(bad);
+  fail(run, good,
+       good < checked ? checksum_error(path, ordinal, offset, bad)
+                      : Error(Fault::kDataLoss,
+                              place(path, ordinal, offset,
+                                    "expected the whole record, found the end of the file: the file "
+                                    "changed while being read"),
+                              path, ordinal, offset));
+  return good;
+}
+
+void FileOrder::fail(const Run& run, size_t record, const Error& error) {
+  run.batch->fail(run.row + (record - run.first), error);
+  if (job_.on_corruption != OnCorruption::kTf) blocks_.stop();
+}
+
+// The commit turn.
+void FileOrder::reserve(Worker& worker) {
+  worker.places.clear();
+  const size_t columns = layout_->columns().size();
+  for (size_t r = 0; r < worker.haul.runs.size(); ++r) {
+    const Run& run = worker.haul.runs[r];
+    for (size_t c = 0; c < columns; ++c) {
+      const bool grows = run.n != 0 && BatchLayout::grows(layout_->columns()[c]);
+      worker.places.push_back(grows ? run.batch->reserve(c, worker.amounts[r * columns + c], run.n)
+                                    : Batch::Places{});
+    }
+  }
+}
+
+void FileOrder::store(const Block& block, Worker& worker) {
+  const Haul& haul = worker.haul;
+  const size_t columns = layout_->columns().size();
+  for (size_t r = 0; r < haul.runs.size(); ++r) {
+    const Run& run = haul.runs[r];
+    if (run.n == 0) continue;
+    std::span<const Batch::Places> places;
+    if (layout_->grows()) places = std::span(worker.places).subspan(r * columns, columns);
+    if (worker.cells) {
+      run.batch->store(*worker.cells, run.first, run.n, run.row, places);
+    } else {
+      run.batch->store_records(std::span(haul.records).subspan(run.first, run.n), run.row,
+                               places[0]);
+    }
+  }
+  if (worker.cells && !haul.records.empty()) {
+    for (const auto& [record, error] : worker.cells->errors()) {
+      const Run& run = run_of(haul, record);
+      const std::string& path = block.source->path();
+      const auto ordinal = static_cast<int64_t>(run.ordinal + (record - run.first));
+      const int64_t offset = haul.offset_of(haul.records[record]);
+      const std::string where = place(path, ordinal, offset, error.detail);
+      fail(run, record, Error(Fault::kParse, error.text + "\n" + where, path, ordinal, offset));
+    }
+  }
+  for (const Run& run : haul.runs) outbox_.release(run.batch);
+}
+
+}  // namespace headrace

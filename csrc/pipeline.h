@@ -1,0 +1,84 @@
+// Pipeline: what the threads of a loader do; one for each way of getting at the records.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "batch.h"
+#include "outbox.h"
+#include "plan.h"
+#include "position.h"
+#include "scan.h"
+#include "schema.h"
+
+namespace headrace {
+
+// How, not what: no value depends on it.
+struct LoaderOptions {
+  int threads = 0;          // 0: as many as there are CPUs for this process
+  uint64_t memory = 0;      // bytes of batches ahead of the consumer; 0: a default
+  uint64_t prefetch = 0;    // batches ahead of the consumer; 0: as many as fit
+  bool verify = true;       // checksums of the data (those of lengths are always verified)
+  uint64_t block_size = 0;  // bytes of a file that a thread takes at a time; 0: a default
+};
+
+// tf.data's interleaving of the files; one slot: one file after another.
+struct Interleaving {
+  uint64_t slots = 1;
+  uint64_t turn_length = UINT64_MAX;
+  bool fill_on_visit = true;  // Dataset.interleave; false: num_parallel_reads
+};
+
+struct LoaderJob {
+  std::vector<std::string> files;
+  Interleaving interleaving;
+  std::shared_ptr<const Schema> schema;  // null: records as they are, one column of strings
+  std::vector<Verb> verbs;
+  size_t batch_size = 1;
+  bool drop_remainder = false;
+  // Single examples: batches are only a vehicle; one with a failure is cut there, not dropped, and
+  // sequences are not padded.
+  bool single = false;
+  OnCorruption on_corruption = OnCorruption::kRaise;
+  LoaderOptions options;
+
+  uint64_t block_size() const { return options.block_size != 0 ? options.block_size : 256 << 10; }
+  bool may_repeat() const;
+  // Whether the stream goes on behind this error: only TensorFlow's does, but not if there is no
+  // such file.
+  bool goes_on_behind(const Error& error) const;
+};
+
+struct LoaderStats {
+  uint64_t records = 0;       // delivered to batches
+  uint64_t slow_records = 0;  // parsed by the exact grammar
+  uint64_t bytes_read = 0;
+  int threads = 0;
+  Damage damage;
+};
+
+// Fills the batches of an outbox in the order of the job's verbs.
+class Pipeline {
+ public:
+  virtual ~Pipeline() = default;
+
+  virtual const std::vector<uint64_t>& file_sizes() const = 0;
+  virtual Position beginning() const = 0;
+  virtual bool contains(const Position& position) const = 0;
+
+  // Before the first work().
+  virtual void start_at(const Position& position) = 0;
+
+  // The life of one of several threads; returns when the stream has ended or stop() was called.
+  // What it throws ends the stream.
+  virtual void work() = 0;
+  virtual void stop() = 0;
+
+  virtual void batch_taken() {}  // there may be room in the outbox
+
+  virtual LoaderStats stats() const = 0;  // any thread
+};
+
+}  // namespace headrace

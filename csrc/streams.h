@@ -1,0 +1,140 @@
+// Streams: files read block by block, several at a time, merged into one order of records.
+//
+// One slot: files one after another. Several: tf.data's interleaving, by turns. What is read ahead,
+// and by which thread, has no influence on the order. Every call needs the caller's lock, but for
+// read() and check().
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "error.h"
+#include "position.h"
+#include "scan.h"
+#include "source.h"
+
+namespace headrace {
+
+// Consecutive records of one file, whole, in memory of their own.
+struct RecordBlock {
+  uint64_t file = 0;
+  uint64_t ordinal = 0;  // of the first record in its file
+  Piece piece;           // its memory may be moved away: what matters is where the bytes are
+  std::vector<ByteView> records;
+  uint64_t next_offset = 0;    // in the file, behind the last record
+  bool ends_file = false;
+  std::optional<Error> error;  // in place of the record behind the last one
+  uint32_t segment = UINT32_MAX, origin = 0;  // the consumer's
+
+  // Where a record begins in the file, with its length.
+  uint64_t offset_of(const ByteView& record) const;
+};
+
+class Streams {
+ public:
+  struct Rules {
+    uint64_t slots = 1;
+    uint64_t turn_length = 1;   // records a slot gives before it is the next one's turn
+    bool fill_on_visit = true;  // Dataset.interleave; false: num_parallel_reads, see next()
+    bool repeats = false;       // perhaps: another pass may be read ahead
+    OnCorruption on_corruption = OnCorruption::kRaise;
+    bool verify = true;
+    uint64_t block_size;
+    uint64_t ahead;             // blocks read ahead of the order, all files together
+  };
+
+  // Looks at every file. Throws Error{kSystem} for one that cannot be read; under kTf such a file
+  // gives the error at its turn.
+  Streams(std::vector<std::string> files, Rules rules);
+
+  const std::vector<uint64_t>& sizes() const { return sizes_; }
+
+  // --- reading ahead ---
+
+  // A block to be read, in four steps: claim(), read() without the lock, framed(), check() without
+  // the lock, deliver(). Null from claim(): enough is under way.
+  struct Errand;
+  std::unique_ptr<Errand> claim();
+  void read(Errand& errand);
+  void framed(Errand& errand);  // the next block of the same file can be claimed
+  void check(Errand& errand);
+  void deliver(std::unique_ptr<Errand> errand);
+
+  // --- the order ---
+
+  enum class Next : uint8_t {
+    kRecords,  // block() holds the next `available()` records from `first()` on
+    kError,    // block()->error takes the place of a record; pass_over_error() goes on
+    kWait,     // it has not been read yet
+    kEnd,      // the pass has ended
+  };
+  Next next();
+  RecordBlock* block() { return current_; }
+  size_t first() const { return first_; }
+  size_t available() const { return available_; }
+  void take(size_t n);  // of the available ones
+  void pass_over_error();
+
+  // Begins a pass; what was read ahead for it is used.
+  void begin_pass(uint64_t pass);
+  void go_to(const Position& position);
+  void tell(Position& position) const;  // of the next record
+
+  Damage damage() const { return damage_; }
+  uint64_t bytes_read() const { return bytes_read_; }
+
+ private:
+  // One file being read.
+  struct Reading {
+    uint64_t pass, file;
+    std::shared_ptr<const Source> source;  // of the errand under way
+    uint64_t read_offset = 0, read_ordinal = 0;  // where the next block begins
+    bool claimed = false;   // until the block under way is framed
+    bool ended = false;     // no more blocks will be claimed
+    bool dropped = false;   // nobody wants what is still under way
+    uint64_t popped = 0;    // blocks that have left the queue
+    std::deque<std::unique_ptr<RecordBlock>> blocks;  // in order; null until delivered
+    size_t first = 0;       // next record of the front block
+    uint64_t offset = 0, ordinal = 0;  // of the next record
+  };
+  using Readings = std::deque<std::shared_ptr<Reading>>;
+
+  std::shared_ptr<Reading> begin(uint64_t pass, uint64_t file);
+  bool wants_block(const Reading& reading, uint64_t most) const;
+  std::unique_ptr<Errand> errand_for(std::shared_ptr<Reading> reading);
+  void open_next(uint64_t slot);
+  void next_turn();
+  void drop(Reading& reading);
+
+  const std::vector<std::string> files_;
+  const Rules rules_;
+  std::vector<uint64_t> sizes_;
+
+  uint64_t pass_ = 0;
+  Readings slots_;                       // null: empty
+  uint64_t next_file_ = 0;               // to be put into a slot
+  uint64_t turn_ = 0, in_turn_ = 0;
+  Readings upcoming_;                    // begun before they have a slot, in order
+  uint64_t under_way_ = 0;               // blocks claimed or waiting
+
+  RecordBlock* current_ = nullptr;
+  size_t first_ = 0, available_ = 0;
+  Damage damage_;
+  uint64_t bytes_read_ = 0;
+};
+
+struct Streams::Errand {
+  std::shared_ptr<Reading> reading;
+  uint64_t number;  // of the block in its reading
+  uint64_t offset, ordinal;
+  std::shared_ptr<const Source> source;
+  std::unique_ptr<RecordBlock> block = std::make_unique<RecordBlock>();
+  Damage damage;
+};
+
+}  // namespace headrace
