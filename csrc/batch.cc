@@ -122,7 +122,7 @@ Batch::Places Batch::reserve(size_t c, const Amount& amount, size_t records) {
 }
 
 void Batch::store(Cells& cells, size_t first, size_t n, size_t row, std::span<const Places> places) {
-  for (size_t c = 0; c < layout_->columns().size(); ++c) {
+  for (size_t c = 0; c < cells.columns(); ++c) {
     const Column& column = layout_->columns()[c];
     if (!BatchLayout::grows(column)) {
       cells.store_numbers(c, first, n, fixed(c) + row * column.elements * size_of(column.type));

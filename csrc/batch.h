@@ -106,7 +106,8 @@ class Batch {
   };
   Places reserve(size_t column, const Amount& amount, size_t records);
 
-  // Writes records [first, first + n) of `cells` to rows [row, row + n), all columns. `places` as
+  // Writes records [first, first + n) of `cells` to rows [row, row + n), all their columns (the
+  // layout may have more behind them). `places` as
   // reserve() gave them, one a column (unused where the column does not grow). Any thread.
   void store(Cells& cells, size_t first, size_t n, size_t row, std::span<const Places> places);
 

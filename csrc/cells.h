@@ -34,6 +34,8 @@ class Cells {
  public:
   Cells(std::shared_ptr<const Schema> schema, ParseMode mode);
 
+  size_t columns() const { return schema_->size(); }
+
   // Looks at all records, column by column. kSlop bytes behind each are readable, and all stay
   // where they are until the last store. For messages only: record i has the row rows[i] in its
   // batch and the name names[i], if there are names.

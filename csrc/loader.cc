@@ -10,6 +10,7 @@
 
 #include "file_order.h"
 #include "gatherer.h"
+#include "picker.h"
 #include "threads.h"
 
 namespace headrace {
@@ -23,12 +24,22 @@ LoaderJob completed(LoaderJob job) {
   return job;
 }
 
-std::vector<Column> columns_of(const Schema* schema) {
-  if (schema != nullptr) return schema->columns();
-  Column record;  // records as they are: one string a row
-  record.kind = Kind::kBytes;
-  record.type = Type::kBytes;
-  return {record};
+std::vector<Column> columns_of(const LoaderJob& job) {
+  std::vector<Column> columns;
+  if (job.schema) {
+    columns = job.schema->columns();
+  } else {
+    Column record;  // records as they are: one string a row
+    record.kind = Kind::kBytes;
+    record.type = Type::kBytes;
+    columns = {record};
+  }
+  if (!job.verbs.empty() && job.verbs.front().even == Even::kPad) {
+    Column valid;  // which rows are not there for padding only
+    valid.type = Type::kBool;
+    columns.push_back(valid);
+  }
+  return columns;
 }
 
 Outbox::Limits limits_of(const LoaderOptions& options) {
@@ -42,6 +53,7 @@ std::unique_ptr<Pipeline> pipeline_for(const LoaderJob& job,
   const bool shuffles = std::any_of(job.verbs.begin(), job.verbs.end(), [](const Verb& verb) {
     return verb.kind == Verb::kShuffle;
   });
+  if (job.index) return std::make_unique<Picker>(job, layout, outbox);
   if (shuffles || job.interleaving.slots > 1) {
     return std::make_unique<Gatherer>(job, layout, outbox);
   }
@@ -77,7 +89,7 @@ bool LoaderJob::goes_on_behind(const Error& error) const {
 
 Loader::Loader(LoaderJob job)
     : job_(completed(std::move(job))),
-      layout_(std::make_shared<BatchLayout>(columns_of(job_.schema.get()), job_.batch_size,
+      layout_(std::make_shared<BatchLayout>(columns_of(job_), job_.batch_size,
                                             /*pad=*/!job_.single)),
       outbox_(layout_, limits_of(job_.options)),
       pipeline_(pipeline_for(job_, layout_, outbox_)),

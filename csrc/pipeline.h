@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "batch.h"
+#include "index.h"
 #include "outbox.h"
 #include "plan.h"
 #include "position.h"
@@ -42,6 +43,7 @@ struct LoaderJob {
   // sequences are not padded.
   bool single = false;
   OnCorruption on_corruption = OnCorruption::kRaise;
+  std::shared_ptr<const Index> index;  // of the files; the verbs may then choose records by it
   LoaderOptions options;
 
   uint64_t block_size() const { return options.block_size != 0 ? options.block_size : 256 << 10; }

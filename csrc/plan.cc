@@ -50,7 +50,7 @@ Plan::Step Plan::offer(uint64_t available) {
       case Verb::kRepeat:
         if (left(verb.a, count(level)) == 0) return ended_below(level + 1);
         break;
-      case Verb::kShuffle:
+      default:
         break;
     }
   }
@@ -70,7 +70,7 @@ Plan::Step Plan::offer(uint64_t available) {
       case Verb::kRepeat:
         if (run > 0) counters_[2 * i + 1] = 1;
         break;
-      case Verb::kShuffle:
+      default:
         break;
     }
   }

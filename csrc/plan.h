@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "even.h"
 #include "shuffle.h"
 
 namespace headrace {
@@ -19,12 +20,15 @@ struct Verb {
     kTake,    // a = how many; -1: all
     kShard,   // a = number of shards, b = index: positions with p % a == b
     kRepeat,  // a = how many passes; -1: endless
-    kShuffle, // a = size of the buffer, b = how often it has begun before, seeds; not for a Plan
+    kShuffle,     // a = size of the buffer, b = how often it has begun before, seeds
+    kShuffleAll,  // b = how often it has begun before; seeds.lo, seeds.reshuffle
+    kShardEven,   // a = number of shards, b = index, even
   };
   Kind kind;
   int64_t a = 0;
   int64_t b = 0;
   ShuffleSeeds seeds{};
+  Even even = Even::kNo;
 };
 
 class Plan {
@@ -40,7 +44,7 @@ class Plan {
     uint64_t count = 0;
   };
 
-  // `verbs` from the source outward.
+  // `verbs` from the source outward; shuffles and even shards are not for a plan.
   explicit Plan(const std::vector<Verb>& verbs);
 
   // The fate of the next records of the source, at most `available` of them. With none available

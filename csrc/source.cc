@@ -55,16 +55,25 @@ class LocalFile final : public Source {
     while (have < n) {
       const size_t goal = static_cast<size_t>(std::min(n, have + kGrowth));
       reserve(piece, goal + kSlop, have);
-      const ssize_t got = pread(descriptor_, piece.memory.data() + have, goal - have,
-                                static_cast<off_t>(offset + have));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw_system(path(), errno);
-      if (got == 0) break;  // shorter than it was when opened: the layer above says so
-      have += static_cast<size_t>(got);
+      const size_t got = read(offset + have, piece.memory.data() + have, goal - have);
+      have += got;
+      if (have < goal) break;  // shorter than it was when opened: the layer above says so
     }
     reserve(piece, have + kSlop, have);
     std::memset(piece.memory.data() + have, 0, kSlop);
     piece.bytes = {piece.memory.data(), have};
+  }
+
+  size_t read(uint64_t offset, uint8_t* out, size_t n) const override {
+    size_t have = 0;
+    while (have < n) {
+      const ssize_t got = pread(descriptor_, out + have, n - have, static_cast<off_t>(offset + have));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) throw_system(path(), errno);
+      if (got == 0) break;
+      have += static_cast<size_t>(got);
+    }
+    return have;
   }
 
  private:

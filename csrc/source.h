@@ -39,6 +39,10 @@ class Source {
   // 64 MiB, as the bytes arrive. Throws Error{kSystem}.
   virtual void fetch(Piece& piece, uint64_t offset, uint64_t n) const = 0;
 
+  // Copies [offset, offset + n) to `out`, fewer bytes only where the file ends; returns how many.
+  // Throws Error{kSystem}.
+  virtual size_t read(uint64_t offset, uint8_t* out, size_t n) const = 0;
+
  protected:
   Source(std::string path, uint64_t size) : path_(std::move(path)), size_(size) {}
 

@@ -7,6 +7,8 @@
 
 #include "bindings/arrays.h"
 #include "bindings/bindings.h"
+#include "fetcher.h"
+#include "parse.h"
 
 namespace headrace {
 
@@ -27,9 +29,21 @@ std::vector<Verb> verbs_of(const py::list& chain) {
     else if (name == "repeat") verb.kind = Verb::kRepeat;
     else if (name == "shard") verb.kind = Verb::kShard;
     else if (name == "shuffle") verb.kind = Verb::kShuffle;
+    else if (name == "shuffle_all") verb.kind = Verb::kShuffleAll;
+    else if (name == "shard_even") verb.kind = Verb::kShardEven;
     else throw std::invalid_argument("unknown verb: " + name);
+    if (verb.kind == Verb::kShuffleAll) {  // (seed, reshuffle, iteration)
+      verb.seeds = {row[1].cast<uint64_t>(), 0, row[2].cast<bool>()};
+      verb.b = row[3].cast<int64_t>();
+      verbs.push_back(verb);
+      continue;
+    }
     verb.a = row[1].cast<int64_t>();
-    if (verb.kind == Verb::kShard) verb.b = row[2].cast<int64_t>();
+    if (verb.kind == Verb::kShard || verb.kind == Verb::kShardEven) verb.b = row[2].cast<int64_t>();
+    if (verb.kind == Verb::kShardEven) {
+      const auto even = row[3].cast<std::string>();
+      verb.even = even == "drop" ? Even::kDrop : even == "pad" ? Even::kPad : Even::kWrap;
+    }
     if (verb.kind == Verb::kShuffle) {  // (size, seed lo, seed hi, reshuffle, iteration)
       verb.seeds = {row[2].cast<uint64_t>(), row[3].cast<uint64_t>(), row[4].cast<bool>()};
       verb.b = row[5].cast<int64_t>();
@@ -162,14 +176,53 @@ class LoaderHandle {
   pid_t process_;
 };
 
+// Records by their ordinals, parsed as one batch or, without a schema, as they are: bytes.
+py::object read_records(std::vector<std::string> files, std::shared_ptr<Index> index,
+                        const std::vector<uint64_t>& ordinals, const std::shared_ptr<Schema>& schema,
+                        bool single, bool verify) {
+  for (const uint64_t ordinal : ordinals) {
+    if (ordinal >= index->count()) throw py::index_error("there is no such record");
+  }
+  Fetched fetched;
+  std::optional<ParseFailure> failure;
+  std::unique_ptr<Batch> batch;
+  {
+    const py::gil_scoped_release release;
+    Fetcher fetcher(files, index, verify);
+    fetcher.fetch(ordinals, fetched);
+    if (fetched.failure) throw fetched.failure->error;
+    if (schema) {
+      batch = parse(fetched.records, {}, schema, single ? ParseMode::kSingle : ParseMode::kBatch,
+                    failure);
+    }
+    if (failure) {
+      const Index::Place& place = fetched.places[failure->row];
+      const std::string& path = fetcher.path(place.file);
+      const int64_t ordinal = fetcher.ordinal_in_file(ordinals[failure->row]);
+      const auto offset = static_cast<int64_t>(place.offset);
+      throw Error(Fault::kParse,
+                  failure->error.text + "\n" +
+                      headrace::place(path, ordinal, offset, failure->error.detail),
+                  path, ordinal, offset);
+    }
+  }
+  if (batch) return to_arrays(*batch);
+  py::list records;
+  for (const ByteView& record : fetched.records) records.append(py::bytes(record.text()));
+  return records;
+}
+
 }  // namespace
 
 void register_loader(py::module_& m) {
+  m.def("read_records", &read_records, py::arg("files"), py::arg("index"), py::arg("ordinals"),
+        py::arg("schema"), py::arg("single"), py::arg("verify"));
   py::class_<LoaderHandle>(m, "Loader")
       .def(py::init([](std::vector<std::string> files, std::shared_ptr<Schema> schema,
                        const py::list& chain, size_t batch_size, bool drop_remainder, bool single,
                        const py::dict& options, const py::object& state,
-                       const std::string& on_corruption, const py::object& interleaving) {
+                       const std::string& on_corruption, const py::object& interleaving,
+                       std::shared_ptr<Index> index) {
              LoaderJob job;
              job.files = std::move(files);
              job.schema = std::move(schema);
@@ -182,6 +235,7 @@ void register_loader(py::module_& m) {
                const auto row = interleaving.cast<std::tuple<uint64_t, uint64_t, bool>>();
                job.interleaving = {std::get<0>(row), std::get<1>(row), std::get<2>(row)};
              }
+             job.index = std::move(index);
              job.options = options_of(options);
              auto handle = std::make_unique<LoaderHandle>(std::move(job));
              if (!state.is_none()) handle->get().start_at(position_of(state.cast<py::dict>()));
@@ -189,7 +243,7 @@ void register_loader(py::module_& m) {
            }),
            py::arg("files"), py::arg("schema"), py::arg("chain"), py::arg("batch_size"),
            py::arg("drop_remainder"), py::arg("single"), py::arg("options"), py::arg("state"), py::arg("on_corruption") = "raise",
-           py::arg("interleaving") = py::none())
+           py::arg("interleaving") = py::none(), py::arg("index") = py::none())
       .def("next", &LoaderHandle::next)
       .def("state", [](LoaderHandle& self) { return state_of(self.get().position()); })
       .def("file_sizes", [](LoaderHandle& self) { return self.get().file_sizes(); })

@@ -1,0 +1,66 @@
+// Fetcher: records by their ordinals, wherever they stand.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "buffer.h"
+#include "bytes.h"
+#include "error.h"
+#include "index.h"
+#include "source.h"
+
+namespace headrace {
+
+// Records in memory of one thread, reused. Views are valid until the next fetch.
+struct Fetched {
+  std::vector<ByteView> records;      // in the order asked for
+  std::vector<Index::Place> places;   // likewise
+
+  struct Failure {
+    size_t record;  // into `records`; those before it are good
+    Error error;
+  };
+  std::optional<Failure> failure;  // the first that could not be had
+
+ private:
+  friend class Fetcher;
+  Buffer memory_;
+  std::vector<uint32_t> by_place_;
+};
+
+// Any thread; files stay open, some hundreds at a time.
+class Fetcher {
+ public:
+  Fetcher(std::vector<std::string> files, std::shared_ptr<const Index> index, bool verify);
+
+  const Index& index() const { return *index_; }
+  const std::string& path(uint32_t file) const { return files_[file]; }
+
+  // Reads the records with these ordinals, in the order in which they stand; near ones at once.
+  // Each has its header, its data and kSlop readable bytes behind it. Lengths are verified, and the
+  // data if the fetcher was told to.
+  void fetch(std::span<const uint64_t> ordinals, Fetched& out);
+
+  // Of a record that was fetched.
+  int64_t ordinal_in_file(uint64_t ordinal) const;
+
+ private:
+  std::shared_ptr<const Source> open(uint32_t file);
+  void check(std::span<const uint64_t> ordinals, Fetched& out) const;
+
+  const std::vector<std::string> files_;
+  const std::shared_ptr<const Index> index_;
+  const bool verify_;
+
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<const Source>> sources_;
+  std::vector<uint32_t> opened_;  // in the order of their opening
+};
+
+}  // namespace headrace
