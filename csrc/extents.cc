@@ -27,6 +27,15 @@ Extent after(const uint8_t* more, uint64_t k) {
   return {sum, own};
 }
 
+// What each size has more than the least.
+template <class T>
+void write_numbers(const uint64_t* sizes, unsigned n, uint64_t least, uint8_t* out) {
+  for (unsigned i = 0; i < n; ++i) {
+    const T value = static_cast<T>(sizes[i] - least);
+    std::memcpy(out + i * sizeof value, &value, sizeof value);
+  }
+}
+
 unsigned width_of(uint64_t most) {
   return most == 0 ? 0 : most >> 8 == 0 ? 1 : most >> 16 == 0 ? 2 : most >> 32 == 0 ? 4 : 8;
 }
@@ -104,19 +113,28 @@ void ExtentsBuilder::add(const Extent& extent) {
 }
 
 void ExtentsBuilder::close_group() {
-  const auto [least, most] = std::minmax_element(sizes_, sizes_ + open_);
-  const unsigned width = width_of(*most - *least);
+  uint64_t least = sizes_[0], most = sizes_[0];
+  for (unsigned i = 1; i < open_; ++i) {
+    least = std::min(least, sizes_[i]);
+    most = std::max(most, sizes_[i]);
+  }
+  const unsigned width = width_of(most - least);
   auto& [count, bits, groups, firsts, more] = parts_;
   // Up to the first group that is closed before it is full, numbers tell the groups.
   if (firsts.empty() && count != groups.size() * kFull) {
     for (uint64_t g = 0; g < groups.size(); ++g) firsts.push_back(g * kFull);
   }
   if (!firsts.empty()) firsts.push_back(count);
-  groups.push_back({begin_, *least, more.size() << 8 | width});
-  for (unsigned i = 0; i < open_; ++i) {
-    const uint64_t value = sizes_[i] - *least;
-    const auto* bytes = reinterpret_cast<const uint8_t*>(&value);  // little-endian
-    more.insert(more.end(), bytes, bytes + width);
+  const size_t begin = more.size();
+  groups.push_back({begin_, least, begin << 8 | width});
+  more.resize(begin + size_t{open_} * width);
+  uint8_t* const out = more.data() + begin;
+  switch (width) {
+    case 1: write_numbers<uint8_t>(sizes_, open_, least, out); break;
+    case 2: write_numbers<uint16_t>(sizes_, open_, least, out); break;
+    case 4: write_numbers<uint32_t>(sizes_, open_, least, out); break;
+    case 8: write_numbers<uint64_t>(sizes_, open_, least, out); break;
+    default: break;
   }
   count += open_;
   open_ = 0;
@@ -125,10 +143,13 @@ void ExtentsBuilder::close_group() {
 Extents ExtentsBuilder::finish() && {
   if (open_ > 0) close_group();
   auto& groups = parts_.groups;
-  const bool equal = parts_.firsts.empty() && !groups.empty() &&
-                     std::all_of(groups.begin(), groups.end(), [&](const Extents::Group& group) {
-                       return group.width() == 0 && group.least == groups[0].least;
-                     });
+  // One size, no gap: a group begins a stride behind the one before.
+  const uint64_t stride = groups.empty() ? 0 : kFull * (kFrame + groups[0].least);
+  bool equal = parts_.firsts.empty() && !groups.empty();
+  for (size_t g = 0; equal && g < groups.size(); ++g) {
+    equal = groups[g].width() == 0 && groups[g].least == groups[0].least &&
+            groups[g].offset == groups[0].offset + g * stride;
+  }
   if (equal) {
     groups.erase(groups.begin() + 1, groups.end());
     parts_.bits = 64;

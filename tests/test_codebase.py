@@ -25,7 +25,7 @@ ROOMS = [
     "kernels wire buffer window shuffle",
     "source schema",
     "record example parse_error exact sequence_feature sequence convert cells scan plan",
-    "batch index extents",
+    "batch index index_build index_file extents",
     "outbox blocks pipeline assigner streams file_order gatherer parse loader writer",
     "bindings",
 ]

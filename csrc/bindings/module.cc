@@ -10,6 +10,7 @@ PYBIND11_MODULE(_core, m) {
   headrace::register_build_info(m);
   headrace::register_errors(m);
   headrace::register_schema(m);
+  headrace::register_index(m);
   headrace::register_loader(m);
   headrace::register_parsing(m);
   headrace::register_writer(m);

@@ -21,6 +21,7 @@ from .features import (
     RawFeature,
     VarLenFeature,
 )
+from .index import Index
 from .iterator import DatasetIterator
 from .options import AUTOTUNE, Options
 from .verbs import INFINITE_CARDINALITY, UNKNOWN_CARDINALITY
@@ -41,6 +42,7 @@ __all__ = [
     "Error",
     "FixedLenFeature",
     "FixedLenSequenceFeature",
+    "Index",
     "Options",
     "ParseError",
     "RaggedArray",
