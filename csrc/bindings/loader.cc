@@ -7,6 +7,7 @@
 
 #include "bindings/arrays.h"
 #include "bindings/bindings.h"
+#include "bindings/policy.h"
 #include "fetcher.h"
 #include "parse.h"
 
@@ -65,14 +66,6 @@ LoaderOptions options_of(const py::dict& given) {
     else throw std::invalid_argument("unknown option: " + name);
   }
   return options;
-}
-
-OnCorruption policy_of(const std::string& name) {
-  if (name == "raise") return OnCorruption::kRaise;
-  if (name == "skip") return OnCorruption::kSkip;
-  if (name == "stop_file") return OnCorruption::kStopFile;
-  if (name == "tf") return OnCorruption::kTf;
-  throw std::invalid_argument("unknown policy: " + name);
 }
 
 // What a chain does not have is left out.
