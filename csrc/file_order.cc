@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "filler.h"
 #include "kernels/kernels.h"
 #include "record.h"
 
@@ -177,11 +178,10 @@ void FileOrder::store(const Block& block, Worker& worker) {
   if (worker.cells && !haul.records.empty()) {
     for (const auto& [record, error] : worker.cells->errors()) {
       const Run& run = run_of(haul, record);
-      const std::string& path = block.source->path();
-      const auto ordinal = static_cast<int64_t>(run.ordinal + (record - run.first));
-      const int64_t offset = haul.offset_of(haul.records[record]);
-      const std::string where = place(path, ordinal, offset, error.detail);
-      fail(run, record, Error(Fault::kParse, error.text + "\n" + where, path, ordinal, offset));
+      const Provenance from{block.source->path(),
+                            static_cast<int64_t>(run.ordinal + (record - run.first)),
+                            haul.offset_of(haul.records[record])};
+      fail(run, record, from.parse_error(error));
     }
   }
   for (const Run& run : haul.runs) outbox_.release(run.batch);

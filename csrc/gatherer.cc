@@ -117,10 +117,7 @@ void Gatherer::set_mark() {
 // --- threads ---
 
 void Gatherer::work() {
-  Worker worker;
-  if (job_.schema) {
-    worker.cells.emplace(job_.schema, job_.single ? ParseMode::kSingle : ParseMode::kBatch);
-  }
+  Filler filler(job_, layout_);
   std::unique_lock lock(mutex_);
   for (;;) {
     if (stopped_) return;
@@ -130,10 +127,9 @@ void Gatherer::work() {
       jobs_.pop_front();
       if (!jobs_.empty()) work_.notify_one();
       lock.unlock();
-      const uint64_t slow = worker.cells ? worker.cells->slow_records() : 0;
-      gather(*job, worker);
+      gather(*job, filler);
       lock.lock();
-      if (worker.cells) slow_records_ += worker.cells->slow_records() - slow;
+      slow_records_ += filler.take_slow_records();
       for (const Row& row : job->rows) window_.unpin(row.segment);
       job->rows.clear();
       spare_jobs_.push_back(std::move(job));
@@ -431,53 +427,22 @@ void Gatherer::end_stream() {
 
 // --- parsing, without the lock ---
 
-void Gatherer::gather(Job& job, Worker& worker) {
-  size_t first = 0;
-  while (first < job.rows.size()) {
-    size_t n = 0, bytes = 0;
-    while (first + n < job.rows.size() && n < kGroupRows && (n == 0 || bytes < kGroupBytes)) {
-      bytes += job.rows[first + n++].data.size;
+void Gatherer::gather(Job& job, Filler& filler) {
+  std::vector<ByteView>& records = job.records;
+  for (size_t first = 0; first < job.rows.size(); first += records.size()) {
+    records.clear();
+    size_t bytes = 0;
+    for (size_t i = first; i < job.rows.size() && bytes < kGroupBytes && i - first < kGroupRows; ++i) {
+      records.push_back(job.rows[i].data);
+      bytes += job.rows[i].data.size;
     }
-    store(job, worker, first, n);
-    first += n;
+    filler.fill(*job.batch, first, records, [&](size_t record) {
+      const Row& row = job.rows[first + record];
+      return Provenance{job_.files[row.file], static_cast<int64_t>(row.ordinal),
+                        static_cast<int64_t>(row.offset)};
+    });
   }
   outbox_.release(job.batch);
-}
-
-void Gatherer::store(Job& job, Worker& worker, size_t first, size_t n) {
-  worker.records.clear();
-  worker.rows.clear();
-  for (size_t i = first; i < first + n; ++i) {
-    worker.records.push_back(job.rows[i].data);
-    worker.rows.push_back(static_cast<uint32_t>(i));
-  }
-  if (worker.cells) worker.cells->measure(worker.records, worker.rows);
-  worker.places.assign(layout_->columns().size(), {});
-  for (size_t c = 0; c < layout_->columns().size(); ++c) {
-    if (!BatchLayout::grows(layout_->columns()[c])) continue;
-    Amount amount;
-    if (worker.cells) {
-      amount = worker.cells->amount(c, 0, n);
-    } else {
-      amount.values = n;
-      for (const ByteView& record : worker.records) amount.bytes += record.size;
-    }
-    worker.places[c] = job.batch->reserve(c, amount, n);
-  }
-  if (!worker.cells) {
-    job.batch->store_records(worker.records, first, worker.places[0]);
-    return;
-  }
-  job.batch->store(*worker.cells, 0, n, first, worker.places);
-  for (const auto& [record, error] : worker.cells->errors()) {
-    const Row& row = job.rows[first + record];
-    const std::string& path = job_.files[row.file];
-    const auto ordinal = static_cast<int64_t>(row.ordinal);
-    const auto offset = static_cast<int64_t>(row.offset);
-    job.batch->fail(first + record,
-                    Error(Fault::kParse, error.text + "\n" + place(path, ordinal, offset, error.detail),
-                          path, ordinal, offset));
-  }
 }
 
 }  // namespace headrace

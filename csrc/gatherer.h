@@ -12,7 +12,7 @@
 #include <optional>
 #include <vector>
 
-#include "cells.h"
+#include "filler.h"
 #include "pipeline.h"
 #include "shuffle.h"
 #include "streams.h"
@@ -44,12 +44,7 @@ class Gatherer final : public Pipeline {
   struct Job {
     Batch* batch = nullptr;
     std::vector<Row> rows;
-  };
-  struct Worker {
-    std::optional<Cells> cells;
-    std::vector<ByteView> records;
-    std::vector<uint32_t> rows;
-    std::vector<Batch::Places> places;
+    std::vector<ByteView> records;  // scratch of who parses it
   };
   // Where the source was when records began to arrive that may still live: a restart begins at the
   // oldest mark with a live record.
@@ -92,8 +87,7 @@ class Gatherer final : public Pipeline {
   void let_go(const Arriving& arriving);
   void let_go_all();
 
-  void gather(Job& job, Worker& worker);
-  void store(Job& job, Worker& worker, size_t first, size_t n);
+  void gather(Job& job, Filler& filler);
 
   const LoaderJob& job_;
   const std::shared_ptr<const BatchLayout> layout_;

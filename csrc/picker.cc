@@ -1,10 +1,7 @@
 #include "picker.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
-
-#include "record.h"
 
 namespace headrace {
 namespace {
@@ -54,20 +51,16 @@ void Picker::start_at(const Position& position) {
 }
 
 void Picker::work() {
-  Worker worker;
-  if (job_.schema) {
-    worker.cells.emplace(job_.schema, job_.single ? ParseMode::kSingle : ParseMode::kBatch);
-  }
+  Worker worker{Filler(job_, layout_), {}, {}, {}};
   Job job;
   std::unique_lock lock(mutex_);
   while (!stopped_) {
     if (next_job(job)) {
       work_.notify_one();
       lock.unlock();
-      const uint64_t slow = worker.cells ? worker.cells->slow_records() : 0;
       fill(job, worker);
       lock.lock();
-      if (worker.cells) slow_records_ += worker.cells->slow_records() - slow;
+      slow_records_ += worker.filler.take_slow_records();
     } else if (ended_) {
       return work_.notify_all();
     } else {
@@ -196,35 +189,11 @@ bool Picker::store(Job& job, Worker& worker, size_t first, size_t n) {
     n = fetched.failure->record;
   }
   const auto records = std::span<const ByteView>(fetched.records).first(n);
-  worker.rows.resize(n);
-  std::iota(worker.rows.begin(), worker.rows.end(), static_cast<uint32_t>(first));
-  if (worker.cells) worker.cells->measure(records, worker.rows);
-  const size_t columns = layout_->columns().size() - (selection_.flags() ? 1 : 0);
-  worker.places.assign(columns, {});
-  for (size_t c = 0; c < columns && n != 0; ++c) {
-    if (!BatchLayout::grows(layout_->columns()[c])) continue;
-    Amount amount;
-    if (worker.cells) {
-      amount = worker.cells->amount(c, 0, n);
-    } else {
-      amount.values = n;
-      for (const ByteView& record : records) amount.bytes += record.size;
-    }
-    worker.places[c] = job.batch->reserve(c, amount, n);
-  }
-  if (!worker.cells) {
-    if (n != 0) job.batch->store_records(records, first, worker.places[0]);
-  } else if (n != 0) {
-    job.batch->store(*worker.cells, 0, n, first, worker.places);
-    for (const auto& [record, error] : worker.cells->errors()) {
-      const std::string& path = fetcher_.path(fetched.places[record].file);
-      const int64_t ordinal = fetcher_.ordinal_in_file(ordinals[record]);
-      const auto offset = static_cast<int64_t>(fetched.places[record].offset);
-      job.batch->fail(first + record,
-                      Error(Fault::kParse, error.text + "\n" + place(path, ordinal, offset, error.detail),
-                            path, ordinal, offset));
-    }
-  }
+  worker.filler.fill(*job.batch, first, records, [&](size_t record) {
+    const Index::Place& place = fetched.places[record];
+    return Provenance{fetcher_.path(place.file), fetcher_.ordinal_in_file(ordinals[record]),
+                      static_cast<int64_t>(place.offset)};
+  });
   return !fetched.failure;
 }
 

@@ -5,15 +5,13 @@
 // parses a batch.
 #pragma once
 
-#include <deque>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <condition_variable>
-#include <optional>
 #include <vector>
 
-#include "cells.h"
 #include "fetcher.h"
+#include "filler.h"
 #include "pipeline.h"
 #include "selection.h"
 
@@ -45,12 +43,10 @@ class Picker final : public Pipeline {
     std::vector<Run> runs;
   };
   struct Worker {
-    std::optional<Cells> cells;
+    Filler filler;
     Fetched fetched;
     std::vector<uint64_t> ordinals;
     std::vector<uint8_t> valid;
-    std::vector<uint32_t> rows;
-    std::vector<Batch::Places> places;
   };
 
   bool next_job(Job& job);

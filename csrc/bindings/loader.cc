@@ -9,6 +9,7 @@
 #include "bindings/bindings.h"
 #include "bindings/policy.h"
 #include "fetcher.h"
+#include "filler.h"
 #include "parse.h"
 
 namespace headrace {
@@ -190,13 +191,9 @@ py::object read_records(std::vector<std::string> files, std::shared_ptr<Index> i
     }
     if (failure) {
       const Index::Place& place = fetched.places[failure->row];
-      const std::string& path = fetcher.path(place.file);
-      const int64_t ordinal = fetcher.ordinal_in_file(ordinals[failure->row]);
-      const auto offset = static_cast<int64_t>(place.offset);
-      throw Error(Fault::kParse,
-                  failure->error.text + "\n" +
-                      headrace::place(path, ordinal, offset, failure->error.detail),
-                  path, ordinal, offset);
+      throw Provenance{fetcher.path(place.file), fetcher.ordinal_in_file(ordinals[failure->row]),
+                       static_cast<int64_t>(place.offset)}
+          .parse_error(failure->error);
     }
   }
   if (batch) return to_arrays(*batch);

@@ -35,6 +35,15 @@ class Index:
     def damage(self) -> tuple[int, int, int]: ...
     def memory(self) -> int: ...
 
+def read_records(
+    files: list[str | bytes],
+    index: Index,
+    ordinals: list[int],
+    schema: Schema | None,
+    single: bool,
+    verify: bool,
+) -> Any: ...
+
 class Loader:
     """One pass over files.
 
@@ -58,6 +67,8 @@ class Loader:
         options: dict[str, Any],
         state: dict[str, Any] | None,
         on_corruption: str = "raise",
+        interleaving: tuple[int, int, bool] | None = None,
+        index: Index | None = None,
     ) -> None: ...
     def file_sizes(self) -> list[int]: ...
     def next(self) -> tuple[Any, ...]: ...

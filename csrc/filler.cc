@@ -1,0 +1,47 @@
+#include "filler.h"
+
+#include <numeric>
+#include <utility>
+
+namespace headrace {
+
+Error Provenance::parse_error(const ParseError& error) const {
+  return Error(Fault::kParse, error.text + "\n" + place(path, ordinal, offset, error.detail), path,
+               ordinal, offset);
+}
+
+Filler::Filler(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout)
+    : layout_(std::move(layout)) {
+  if (job.schema) cells_.emplace(job.schema, job.single ? ParseMode::kSingle : ParseMode::kBatch);
+}
+
+void Filler::fill(Batch& batch, size_t first, std::span<const ByteView> records,
+                  const std::function<Provenance(size_t record)>& provenance) {
+  const size_t n = records.size();
+  if (n == 0) return;
+  places_.assign(layout_->columns().size(), {});
+  if (!cells_) {
+    Amount amount{.values = n, .bytes = 0};
+    for (const ByteView& record : records) amount.bytes += record.size;
+    return batch.store_records(records, first, batch.reserve(0, amount, n));
+  }
+  rows_.resize(n);
+  std::iota(rows_.begin(), rows_.end(), static_cast<uint32_t>(first));
+  cells_->measure(records, rows_);
+  for (size_t c = 0; c < cells_->columns(); ++c) {
+    if (BatchLayout::grows(layout_->columns()[c])) {
+      places_[c] = batch.reserve(c, cells_->amount(c, 0, n), n);
+    }
+  }
+  batch.store(*cells_, 0, n, first, places_);
+  for (const auto& [record, error] : cells_->errors()) {
+    batch.fail(first + record, provenance(record).parse_error(error));
+  }
+}
+
+uint64_t Filler::take_slow_records() {
+  const uint64_t now = cells_ ? cells_->slow_records() : 0;
+  return now - std::exchange(slow_, now);
+}
+
+}  // namespace headrace

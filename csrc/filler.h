@@ -1,0 +1,47 @@
+// Filler: records from anywhere into consecutive rows of a batch that one thread fills alone.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "batch.h"
+#include "cells.h"
+#include "pipeline.h"
+
+namespace headrace {
+
+// Where a record came from, for its error.
+struct Provenance {
+  std::string path;
+  int64_t ordinal, offset;
+
+  Error parse_error(const ParseError& error) const;
+};
+
+// Of one thread. Scratch, reused.
+class Filler {
+ public:
+  Filler(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout);
+
+  // Parses the records, if the job has a schema, into rows [first, first + n) of the batch, whose
+  // earlier rows have been filled before. What does not parse fails its row.
+  void fill(Batch& batch, size_t first, std::span<const ByteView> records,
+            const std::function<Provenance(size_t record)>& provenance);
+
+  // Records that took the slow path since the last call.
+  uint64_t take_slow_records();
+
+ private:
+  const std::shared_ptr<const BatchLayout> layout_;
+  std::optional<Cells> cells_;
+  std::vector<uint32_t> rows_;
+  std::vector<Batch::Places> places_;
+  uint64_t slow_ = 0;
+};
+
+}  // namespace headrace
