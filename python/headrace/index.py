@@ -36,9 +36,9 @@ class Index:
     A few bytes a record in memory, none for records of equal size. Read-only; any thread may ask.
     """
 
-    __slots__ = ("_core", "_files")
+    __slots__ = ("_files", "_places")
 
-    _core: _core.Index
+    _places: _core.Index
     _files: tuple[str, ...]
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Index:
     @staticmethod
     def _of(core: _core.Index, paths: tuple[str, ...] | None = None) -> Index:
         index = object.__new__(Index)
-        index._core = core
+        index._places = core
         index._files = _paths(core) if paths is None else paths
         return index
 
@@ -114,21 +114,21 @@ class Index:
     @property
     def on_corruption(self) -> str:
         """The policy that says what counts as a record."""
-        return self._core.on_corruption()
+        return self._places.on_corruption()
 
     def count(self, file: int | None = None) -> int:
         """The number of records; with `file`, of those in this file (its number in `files`)."""
-        return self._core.count(file)
+        return self._places.count(file)
 
     def __len__(self) -> int:
-        return self._core.count()
+        return self._places.count()
 
     def __getitem__(self, number: int) -> tuple[str, int, int]:
         """The file of this record, the byte where it begins, the size of its data."""
-        ordinal, count = operator.index(number), self._core.count()
+        ordinal, count = operator.index(number), self._places.count()
         if not -count <= ordinal < count:
             raise IndexError(f"record {ordinal} of {count}")
-        file, offset, size = self._core.find(ordinal % count)
+        file, offset, size = self._places.find(ordinal % count)
         return self._files[file], offset, size
 
     def __repr__(self) -> str:
@@ -214,14 +214,14 @@ def _cache_folder() -> str:
 
 def _moved(core: _core.Index, paths: tuple[str, ...]) -> str:
     """Why the index cannot be of these files, wherever they are; "" if it can."""
-    was = [(os.path.basename(os.fsdecode(name)), size) for name, size, _ in core.files()]
-    now = [(os.path.basename(path), size) for path, size in zip(paths, sizes(paths))]
-    if len(was) != len(now):
-        return f"it is of {len(was)} files, not of {len(now)}"
-    for (old_name, old_size), (name, size), path in zip(was, now, paths):
-        if old_name != name:
-            return f"{old_name} is now {path}"
-        if old_size != size:
+    indexed = core.files()
+    if len(indexed) != len(paths):
+        return f"it is of {len(indexed)} files, not of {len(paths)}"
+    for (was, old_size, _), path, size in zip(indexed, paths, sizes(paths), strict=True):
+        name = os.path.basename(os.fsdecode(was))
+        if name != os.path.basename(path):
+            return f"{name} is now {path}"
+        if size != old_size:
             return f"{path} had {old_size} bytes and has now {size}"
     return ""
 
