@@ -222,14 +222,14 @@ def encode_example(features: Mapping[bytes, Feature], style: Style = PLAIN) -> b
     else:
         fields = [delimited(1, b"".join(entries), style.padding)]
     if style.unknown_fields:
-        fields += [
+        for unknown in [
             b"\x78\xac\x02",  # 15, a varint
             b"\x79" + bytes(8),  # 15, 64 bits
             b"\x7d" + bytes(4),  # 15, 32 bits
             delimited(15, b"anything"),
             delimited(1000, b""),
-        ]
-        style.rng.shuffle(fields)
+        ]:
+            fields.insert(style.rng.randint(0, len(fields)), unknown)
     return b"".join(fields)
 
 
@@ -437,17 +437,21 @@ def _array(values: Any, dtype: str) -> np.ndarray:
         out = np.empty(len(values), object)
         out[:] = values
         return out
-    if dtype == "bfloat16":
-        import ml_dtypes
-
-        return np.asarray(values, np.float32).astype(ml_dtypes.bfloat16)
-    array = np.asarray(values)
-    if np.dtype(dtype).kind in "iub" and len(values):
-        limits = (0, 1) if dtype == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-        if not all(limits[0] <= v <= limits[1] for v in values):
-            raise Refused("out of range")
+    given = np.asarray(values)
     with np.errstate(over="ignore"):
-        return array.astype(dtype)
+        if dtype == "bfloat16":
+            import ml_dtypes
+
+            made = given.astype(ml_dtypes.bfloat16)
+        else:
+            made = given.astype(dtype)
+    if np.issubdtype(given.dtype, np.integer):
+        narrowed = [int(v) for v in made] != [int(v) for v in given]
+    else:
+        narrowed = bool((np.isinf(made) != np.isinf(given)).any())
+    if narrowed:
+        raise Refused("out of range")
+    return made
 
 
 def _joined(arrays: list[np.ndarray], dtype: str) -> np.ndarray:

@@ -92,11 +92,13 @@ def test_laws_hold(golden):
     laws.assert_laws(golden.dataset)
 
 
-def test_none_takes_the_slow_path(golden):
+def test_only_features_without_a_kind_take_the_slow_path(golden):
+    records = [record for path in golden.paths for record in oracle.read_file(path)]
+    kindless = sum(any(not value for _, value in oracle.entries_of(record)) for record in records)
     with iter(golden.dataset) as batches:
         for _ in batches:
             pass
-        assert batches.stats()["slow_records"] == 0
+        assert batches.stats()["slow_records"] <= kindless
 
 
 def test_records_are_the_bytes_that_were_written(golden):
