@@ -33,7 +33,6 @@ void Assigner::start_at(const Position& position) {
 
 void Assigner::assign(const Block& block, Haul& haul) {
   haul.records.clear();
-  haul.rows.clear();
   haul.runs.clear();
   if (at_.ended || block.pass != at_.pass) return;  // read ahead in vain
   outbox_.wait_for_room();
@@ -103,10 +102,12 @@ std::optional<Error> Assigner::offer(const Block& block, Haul& haul) {
       if (batch_ == nullptr) batch_ = outbox_.open();
       batch_->hold();
       haul.runs.push_back({kept, count, at_.ordinal, row_, batch_});
-      for (size_t k = 0; k < count; ++k) {
-        records[kept++] = records[i + k];
-        haul.rows.push_back(static_cast<uint32_t>(row_++));
+      if (kept != i) {
+        std::copy_n(records.begin() + static_cast<ptrdiff_t>(i), count,
+                    records.begin() + static_cast<ptrdiff_t>(kept));
       }
+      kept += count;
+      row_ += count;
     }
     i += count;
     at_.ordinal += count;

@@ -29,7 +29,6 @@ struct Run {
 struct Haul {
   Piece piece;
   std::vector<ByteView> records;  // the wanted ones, in the piece
-  std::vector<uint32_t> rows;
   std::vector<Run> runs;
 
   // Where a record begins in its file, with its length.

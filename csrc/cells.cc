@@ -44,11 +44,9 @@ Cells::Cells(std::shared_ptr<const Schema> schema, ParseMode mode)
     : schema_(std::move(schema)), mode_(mode), locator_(schema_), exact_(schema_, mode),
       measured_(schema_->size()) {}
 
-void Cells::measure(std::span<const ByteView> records, std::span<const uint32_t> rows,
-                    std::span<const std::string> names) {
-  names_ = names;
+void Cells::measure(std::span<const ByteView> records, const RowOf& row_of) {
   records_ = records;
-  rows_ = rows;
+  row_of_ = &row_of;
   stride_ = stride_for(records.size());
   cells_.assign(stride_ * schema_->size(), Cell::missing());
   refused_.clear();
@@ -280,16 +278,10 @@ uint64_t Cells::keep_exact(size_t c) {
 bool Cells::parse_exactly(size_t record) {
   if (exact_record_ != record) {
     exact_record_ = record;
-    exact_good_ = exact_.parse(records_[record], row_of(record));
+    exact_good_ = exact_.parse(records_[record], (*row_of_)(record));
     if (!exact_good_ && !failed(record)) errors_.push_back({record, exact_.error()});
   }
   return exact_good_;
-}
-
-ExactParser::Row Cells::row_of(size_t record) const {
-  ExactParser::Row row{.index = rows_[record]};
-  if (!names_.empty()) row.name = names_[record];
-  return row;
 }
 
 bool Cells::failed(size_t record) const {
@@ -300,7 +292,7 @@ bool Cells::failed(size_t record) const {
 void Cells::fail(size_t record, const Column& column, const std::string& what) {
   if (failed(record)) return;
   ParseError error;
-  const ExactParser::Row row = row_of(record);
+  const ExactParser::Row row = (*row_of_)(record);
   error.text = "Key: " + escape_text(column.key);
   if (mode_ == ParseMode::kBatch) {
     error.text = "Name: " + escape_text(row.name) + ", " + error.text +
@@ -361,7 +353,15 @@ void Cells::store_numbers(size_t c, size_t first, size_t n, uint8_t* out) {
     }
     return;
   }
-  for (size_t i = 0; i < n; ++i) store_row(c, cell[i], first + i, out + i * row_size);
+  const bool copied = column.kind == Kind::kFloat ? column.type == Type::kFloat32
+                                                  : column.layout == Layout::kRaw && !column.big_endian;
+  for (size_t i = 0; i < n; ++i) {
+    if (copied && Cell::form(cell[i]) == Cell::kPacked) {
+      std::memcpy(out + i * row_size, bytes_of(first + i, cell[i]), row_size);
+    } else {
+      store_row(c, cell[i], first + i, out + i * row_size);
+    }
+  }
 }
 
 // One row of a fixed column that is not direct.

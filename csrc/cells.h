@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -37,10 +38,10 @@ class Cells {
   size_t columns() const { return schema_->size(); }
 
   // Looks at all records, column by column. kSlop bytes behind each are readable, and all stay
-  // where they are until the last store. For messages only: record i has the row rows[i] in its
-  // batch and the name names[i], if there are names.
-  void measure(std::span<const ByteView> records, std::span<const uint32_t> rows,
-               std::span<const std::string> names = {});
+  // where they are until the last store, as does `row_of`: for messages only, the row of a record
+  // in its batch and its name.
+  using RowOf = std::function<ExactParser::Row(size_t record)>;
+  void measure(std::span<const ByteView> records, const RowOf& row_of);
 
   // One each, in no order. Their cells hold zeros, empty strings or nothing. Storing may add some.
   std::span<const RowError> errors() const { return errors_; }
@@ -98,7 +99,6 @@ class Cells {
   uint64_t keep_exact(size_t column);
   uint64_t add_side(size_t begin, size_t count);
   bool parse_exactly(size_t record);
-  ExactParser::Row row_of(size_t record) const;
   bool failed(size_t record) const;
   void fail(size_t record, const Column& column, const std::string& what);
   uint64_t single_default(const Column& column) const;
@@ -112,8 +112,7 @@ class Cells {
   ExactParser exact_;
 
   std::span<const ByteView> records_;
-  std::span<const uint32_t> rows_;
-  std::span<const std::string> names_;
+  const RowOf* row_of_ = nullptr;
   size_t stride_ = 0;
   std::vector<uint64_t> cells_;  // column-major; single numbers are replaced by their values
   std::vector<Measured> measured_;

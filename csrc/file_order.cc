@@ -31,6 +31,10 @@ bool FileOrder::contains(const Position& position) const {
 
 void FileOrder::work() {
   Worker worker;
+  worker.row_of = [&](size_t record) {
+    const Run& run = run_of(worker.haul, record);
+    return ExactParser::Row{.index = run.row + (record - run.first)};
+  };
   if (job_.schema) {
     worker.cells.emplace(job_.schema, job_.single ? ParseMode::kSingle : ParseMode::kBatch);
   }
@@ -93,12 +97,11 @@ void FileOrder::measure(const Block& block, Worker& worker) {
 
   const size_t good = verify(block, worker);
   haul.records.resize(good);
-  haul.rows.resize(good);
   for (Run& run : haul.runs) run.n = good <= run.first ? 0 : std::min(run.n, good - run.first);
   records_.fetch_add(good, std::memory_order_relaxed);
   if (worker.cells) {
     const uint64_t slow = worker.cells->slow_records();
-    worker.cells->measure(haul.records, haul.rows);
+    worker.cells->measure(haul.records, worker.row_of);
     slow_records_.fetch_add(worker.cells->slow_records() - slow, std::memory_order_relaxed);
   }
   if (!layout_->grows()) return;

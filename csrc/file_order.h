@@ -37,6 +37,7 @@ class FileOrder final : public Pipeline {
     std::vector<Amount> amounts;  // of run r and column c at r * columns + c
     std::vector<Batch::Places> places;
     std::optional<Cells> cells;
+    Cells::RowOf row_of;
     uint64_t slack = 4096;  // bytes read behind a block for the end of its last record
   };
 

@@ -1,6 +1,5 @@
 #include "filler.h"
 
-#include <numeric>
 #include <utility>
 
 namespace headrace {
@@ -25,9 +24,10 @@ void Filler::fill(Batch& batch, size_t first, std::span<const ByteView> records,
     for (const ByteView& record : records) amount.bytes += record.size;
     return batch.store_records(records, first, batch.reserve(0, amount, n));
   }
-  rows_.resize(n);
-  std::iota(rows_.begin(), rows_.end(), static_cast<uint32_t>(first));
-  cells_->measure(records, rows_);
+  const Cells::RowOf row_of = [&](size_t record) {
+    return ExactParser::Row{.index = first + record};
+  };
+  cells_->measure(records, row_of);
   for (size_t c = 0; c < cells_->columns(); ++c) {
     if (BatchLayout::grows(layout_->columns()[c])) {
       places_[c] = batch.reserve(c, cells_->amount(c, 0, n), n);

@@ -39,7 +39,6 @@ class Filler {
  private:
   const std::shared_ptr<const BatchLayout> layout_;
   std::optional<Cells> cells_;
-  std::vector<uint32_t> rows_;
   std::vector<Batch::Places> places_;
   uint64_t slow_ = 0;
 };

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 
 namespace headrace {
 namespace {
@@ -45,14 +44,16 @@ std::unique_ptr<Batch> parse(std::span<const ByteView> records, std::span<const 
   auto batch = std::make_unique<Batch>(layout);
   batch->set_rows(records.size());
   Cells cells(schema, mode);
-  std::vector<uint32_t> rows;
   std::vector<Batch::Places> places(schema->size());
   for (size_t first = 0; first < records.size();) {
     const Block block(records.subspan(first));
     const size_t n = block.records().size();
-    rows.resize(n);
-    std::iota(rows.begin(), rows.end(), static_cast<uint32_t>(first));
-    cells.measure(block.records(), rows, names.empty() ? names : names.subspan(first, n));
+    const Cells::RowOf row_of = [&](size_t record) {
+      ExactParser::Row row{.index = first + record};
+      if (!names.empty()) row.name = names[first + record];
+      return row;
+    };
+    cells.measure(block.records(), row_of);
     for (size_t c = 0; c < schema->size(); ++c) {
       if (BatchLayout::grows(schema->columns()[c])) {
         places[c] = batch->reserve(c, cells.amount(c, 0, n), n);

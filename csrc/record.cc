@@ -72,17 +72,28 @@ Walk walk_records(const Source& source, Piece& piece, uint64_t offset, uint64_t 
         break;
       }
     }
-    const uint8_t* const header = piece.bytes.data + (walk.next - piece.offset);
-    const uint64_t length = load64(header);
-    // A length that does not fit is either damaged or torn: its checksum tells.
-    if (length > size - walk.next || size - walk.next - length < kFrame) {
-      walk.stop = masked_crc_of(header, 8) != load32(header + 8) ? Stop::kBadLength
-                  : length >= kLargestLength                     ? Stop::kHugeLength
-                                                                 : Stop::kTornRecord;
+    // As far as headers lie in the piece; lengths are only compared with what is left of the file.
+    const uint8_t* const from = piece.bytes.data + (walk.next - piece.offset);
+    const uint8_t* const behind =
+        std::min(piece.bytes.data + (limit - piece.offset),
+                 piece.bytes.data + piece.bytes.size - kHeaderSize + 1);
+    const uint8_t* p = from;
+    uint64_t left = size - walk.next;
+    while (p < behind) {
+      const uint64_t length = load64(p);
+      if (length > left || left - length < kFrame) break;
+      records.push_back({p + kHeaderSize, static_cast<size_t>(length)});
+      p += kFrame + length;
+      left -= kFrame + length;
+    }
+    walk.next = size - left;
+    if (p < behind) {
+      // A length that does not fit is either damaged or torn: its checksum tells.
+      walk.stop = masked_crc_of(p, 8) != load32(p + 8) ? Stop::kBadLength
+                  : load64(p) >= kLargestLength        ? Stop::kHugeLength
+                                                       : Stop::kTornRecord;
       break;
     }
-    records.push_back({header + kHeaderSize, static_cast<size_t>(length)});
-    walk.next += kFrame + length;
   }
   // The walk has believed nothing but what keeps it inside the file; now every length is checked,
   // and what lies behind the first wrong one is taken back.

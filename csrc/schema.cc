@@ -9,16 +9,10 @@
 namespace headrace {
 namespace {
 
-struct TypeRow {
-  const char* name;
-  size_t size;
-};
-
 // In the order of enum Type.
-constexpr TypeRow kTypes[] = {
-    {"bool", 1},    {"int8", 1},    {"int16", 2},    {"int32", 4},   {"int64", 8},   {"uint8", 1},
-    {"uint16", 2},  {"uint32", 4},  {"uint64", 8},   {"float16", 2}, {"bfloat16", 2},
-    {"float32", 4}, {"float64", 8}, {"complex64", 8}, {"complex128", 16}, {"bytes", 1},
+constexpr const char* kTypeNames[] = {
+    "bool",   "int8",   "int16",   "int32",    "int64",   "uint8",   "uint16",    "uint32",
+    "uint64", "float16", "bfloat16", "float32", "float64", "complex64", "complex128", "bytes",
 };
 
 struct KeyEnds {
@@ -39,8 +33,7 @@ uint64_t hash_of(const KeyEnds& ends, size_t size, uint64_t seed) {
 
 }  // namespace
 
-size_t size_of(Type type) { return kTypes[static_cast<size_t>(type)].size; }
-const char* name_of(Type type) { return kTypes[static_cast<size_t>(type)].name; }
+const char* name_of(Type type) { return kTypeNames[static_cast<size_t>(type)]; }
 
 const char* name_of(Kind kind) {
   return kind == Kind::kInt64 ? "int64" : kind == Kind::kFloat ? "float" : "string";

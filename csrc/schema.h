@@ -28,7 +28,11 @@ enum class Type : uint8_t {
   kFloat16, kBFloat16, kFloat32, kFloat64, kComplex64, kComplex128, kBytes,
 };
 
-size_t size_of(Type type);       // bytes of an element; 1 for kBytes
+// Bytes of an element; 1 for kBytes.
+constexpr size_t size_of(Type type) {
+  constexpr uint8_t kSizes[] = {1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16, 1};
+  return kSizes[static_cast<size_t>(type)];
+}
 const char* name_of(Type type);  // NumPy's name: "int64", "float32", "bytes"
 const char* name_of(Kind kind);  // TensorFlow's name in its messages: "int64", "float", "string"
 
