@@ -134,19 +134,22 @@ size_t FileOrder::verify(const Block& block, Worker& worker) {
   const std::string& path = block.source->path();
   const auto ordinal = static_cast<int64_t>(run.ordinal + (good - run.first));
   const int64_t offset = haul.offset_of(bad);
-  fail(run, good,
-       good < checked ? checksum_error(path, ordinal, offset, bad)
-                      : Error(Fault::kDataLoss,
-                              place(path, ordinal, offset,
-                                    "expected the whole record, found the end of the file: the file "
-                                    "changed while being read"),
-                              path, ordinal, offset));
+  const Error error =
+      good < checked ? checksum_error(path, ordinal, offset, bad)
+                     : Error(Fault::kDataLoss,
+                             place(path, ordinal, offset,
+                                   "expected the whole record, found the end of the file: the file "
+                                   "changed while being read"),
+                             path, ordinal, offset);
+  for (const Run& cut : haul.runs) {  // nothing is written to the rows behind it
+    if (good < cut.first + cut.n) fail(cut, std::max(good, cut.first), error);
+  }
   return good;
 }
 
+// Reading goes on, for the batch is complete only when all its rows have been seen.
 void FileOrder::fail(const Run& run, size_t record, const Error& error) {
   run.batch->fail(run.row + (record - run.first), error);
-  if (job_.on_corruption != OnCorruption::kTf) blocks_.stop();
 }
 
 // The commit turn.
