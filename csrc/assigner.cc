@@ -73,7 +73,7 @@ std::optional<Error> Assigner::offer(const Block& block, Haul& haul) {
   std::vector<ByteView>& records = haul.records;
   const size_t n = records.size();
   const bool checks = job_.on_corruption == OnCorruption::kTf && job_.options.verify;
-  if (checks) complete(*block.source, haul.piece, records);
+  const bool whole = !checks || complete(*block.source, haul.piece, records);
   std::optional<Error> damage;
   size_t kept = 0;
   for (size_t i = 0; !damage;) {
@@ -87,8 +87,9 @@ std::optional<Error> Assigner::offer(const Block& block, Haul& haul) {
     auto count = static_cast<size_t>(step.count);
     if (count == 0) break;
     if (checks && step.fate == Plan::Step::kDeliver) {
-      const size_t good = kernels().verify_payloads(records.data() + i, count);
-      if (good < count) {
+      const size_t checked = whole || i + count < n ? count : count - 1;  // that one fails later
+      const size_t good = kernels().verify_payloads(records.data() + i, checked);
+      if (good < checked) {
         const ByteView& bad = records[i + good];
         damage = checksum_error(block.source->path(), static_cast<int64_t>(at_.ordinal + good),
                                 haul.offset_of(bad), bad);
