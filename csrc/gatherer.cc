@@ -402,7 +402,8 @@ void Gatherer::close_batch(bool drop) {
   jobs_.push_back(std::move(open_job_));
 }
 
-void Gatherer::fail(const Error& error) {
+// By value: what streams have met goes when they pass over it.
+void Gatherer::fail(Error error) {
   const bool goes_on = job_.goes_on_behind(error);
   if (goes_on) {
     let_go_all();

@@ -81,7 +81,7 @@ class Gatherer final : public Pipeline {
   void after_output(Plan::Step step);
   void restart();
   void close_batch(bool drop);
-  void fail(const Error& error);
+  void fail(Error error);
   void end_stream();
   void set_mark();
   void let_go(const Arriving& arriving);
