@@ -105,6 +105,8 @@ void Loader::start_at(const Position& position) {
 
 void Loader::start() {
   started_ = true;
+  std::lock_guard lock(mutex_);
+  if (closed_) return;
   pipeline_->start_at(position_);
   const SignalsBlocked blocked;
   const int threads = job_.options.threads > 0 ? job_.options.threads : available_threads();
@@ -145,6 +147,7 @@ Loader::Delivery Loader::next(std::chrono::milliseconds patience) {
     throw error;
   }
   failure_ = error;
+  pipeline_->stop();
   if (row > 0 && job_.single) {
     parcel.batch->truncate(row);
     return {outcome, std::move(parcel.batch)};
@@ -153,6 +156,8 @@ Loader::Delivery Loader::next(std::chrono::milliseconds patience) {
 }
 
 void Loader::close() {
+  std::lock_guard lock(mutex_);
+  closed_ = true;
   outbox_.abort(nullptr);
   pipeline_->stop();
   for (std::thread& thread : threads_) thread.join();
@@ -162,6 +167,7 @@ void Loader::close() {
 
 LoaderStats Loader::stats() const {
   LoaderStats stats = pipeline_->stats();
+  std::lock_guard lock(mutex_);
   stats.threads = static_cast<int>(threads_.size());
   return stats;
 }

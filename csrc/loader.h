@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -50,7 +51,11 @@ class Loader {
   const std::shared_ptr<const BatchLayout> layout_;
   Outbox outbox_;
   const std::unique_ptr<Pipeline> pipeline_;
+
+  mutable std::mutex mutex_;  // guards the threads, whoever closes or looks
   std::vector<std::thread> threads_;
+  bool closed_ = false;
+
   bool started_ = false;
   Position position_;
   std::optional<Error> failure_;  // raised again and again

@@ -96,6 +96,7 @@ void Outbox::clear() {
   std::lock_guard lock(mutex_);
   taken_ += slots_.size();
   slots_.clear();
+  ready_.notify_all();
 }
 
 }  // namespace headrace
