@@ -281,9 +281,7 @@ Numbers stream(const std::vector<Verb>& verbs, const Numbers& source) {
           next.push_back(numbers[i]);
         }
         break;
-      case Verb::kShuffle:
-        next = numbers;  // of one record
-        break;
+      default: FAIL("no chain here has this verb"); break;
       case Verb::kRepeat:
         for (int64_t pass = 0; !numbers.empty() && pass != verb.a && next.size() < kEndless; ++pass) {
           next.insert(next.end(), numbers.begin(), numbers.end());
