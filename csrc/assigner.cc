@@ -35,7 +35,6 @@ void Assigner::assign(const Block& block, Haul& haul) {
   haul.records.clear();
   haul.runs.clear();
   if (at_.ended || block.pass != at_.pass) return;  // read ahead in vain
-  outbox_.wait_for_room();
   if (block.file != at_.file) {                     // files between are empty
     at_.file = block.file;
     at_.offset = at_.ordinal = 0;

@@ -44,7 +44,7 @@ Cells::Cells(std::shared_ptr<const Schema> schema, ParseMode mode)
     : schema_(std::move(schema)), mode_(mode), locator_(schema_), exact_(schema_, mode),
       measured_(schema_->size()) {}
 
-void Cells::measure(std::span<const ByteView> records, const RowOf& row_of) {
+void Cells::locate(std::span<const ByteView> records, const RowOf& row_of) {
   records_ = records;
   row_of_ = &row_of;
   stride_ = stride_for(records.size());
@@ -65,6 +65,9 @@ void Cells::measure(std::span<const ByteView> records, const RowOf& row_of) {
       cells(c)[record] = good ? keep_exact(c) : Cell::missing();
     }
   }
+}
+
+void Cells::measure() {
   for (size_t c = 0; c < schema_->size(); ++c) {
     const Column& column = column_at(c);
     if (column.layout == Layout::kRaw) {

@@ -1,7 +1,7 @@
 // Cells: the features of a run of records, found, checked and counted, on their way to a batch.
 //
-// One thread's scratch, reused. Two steps, for what a growing column takes must be known before the
-// place of its values is: measure() does all that needs no place, the store functions write to it.
+// One thread's scratch, reused. For what a ragged column takes must be known before the place of
+// its values is, locate() and measure() do all that needs no place; the store functions write to it.
 #pragma once
 
 #include <cstdint>
@@ -37,11 +37,14 @@ class Cells {
 
   size_t columns() const { return schema_->size(); }
 
-  // Looks at all records, column by column. kSlop bytes behind each are readable, and all stay
-  // where they are until the last store, as does `row_of`: for messages only, the row of a record
-  // in its batch and its name.
+  // Finds the features of all records. kSlop bytes behind each are readable, and all stay where
+  // they are until the last store, as does `row_of`: for messages only, the row of a record in its
+  // batch and its name.
   using RowOf = std::function<ExactParser::Row(size_t record)>;
-  void measure(std::span<const ByteView> records, const RowOf& row_of);
+  void locate(std::span<const ByteView> records, const RowOf& row_of);
+
+  // Looks at what was found, column by column.
+  void measure();
 
   // One each, in no order. Their cells hold zeros, empty strings or nothing. Storing may add some.
   std::span<const RowError> errors() const { return errors_; }

@@ -59,19 +59,27 @@ LoaderStats FileOrder::stats() const {
 
 // False if the turns were closed.
 bool FileOrder::process(Block& block, Worker& worker) {
+  Lap lap(outbox_.stopwatch());
   read(block, worker);
+  lap.end(Stage::kRead);
   if (!boundary_.wait(block.ticket)) return false;
+  lap.end(Stage::kWaitTurn);
+  outbox_.wait_for_room();
+  lap.end(Stage::kWaitRoom);
   assigner_.assign(block, worker.haul);
+  lap.end(Stage::kOrder);
   boundary_.done();
 
   worker.amounts.clear();
-  if (!worker.haul.records.empty()) measure(block, worker);
+  if (!worker.haul.records.empty()) measure(block, worker, lap);
   if (layout_->grows()) {
     if (!commit_.wait(block.ticket)) return false;
+    lap.end(Stage::kWaitTurn);
     reserve(worker);
     commit_.done();
   }
   store(block, worker);
+  lap.end(Stage::kAssemble);
   return true;
 }
 
@@ -89,7 +97,7 @@ void FileOrder::read(Block& block, Worker& worker) {
 }
 
 // Checks and measures the wanted records, and how much of each growing column is theirs.
-void FileOrder::measure(const Block& block, Worker& worker) {
+void FileOrder::measure(const Block& block, Worker& worker, Lap& lap) {
   Haul& haul = worker.haul;
   uint64_t largest = 0;
   for (const ByteView& record : haul.records) largest = std::max<uint64_t>(largest, record.size);
@@ -97,16 +105,19 @@ void FileOrder::measure(const Block& block, Worker& worker) {
 
   const size_t good = verify(block, worker);
   haul.records.resize(good);
+  lap.end(Stage::kChecksum);
   for (Run& run : haul.runs) run.n = good <= run.first ? 0 : std::min(run.n, good - run.first);
   records_.fetch_add(good, std::memory_order_relaxed);
   if (worker.cells) {
     const uint64_t slow = worker.cells->slow_records();
-    worker.cells->measure(haul.records, worker.row_of);
+    worker.cells->locate(haul.records, worker.row_of);
+    lap.end(Stage::kLocate);
+    worker.cells->measure();
     slow_records_.fetch_add(worker.cells->slow_records() - slow, std::memory_order_relaxed);
   }
-  if (!layout_->grows()) return;
+  const size_t columns = layout_->grows() ? layout_->columns().size() : 0;
   for (const Run& run : haul.runs) {
-    for (size_t c = 0; c < layout_->columns().size(); ++c) {
+    for (size_t c = 0; c < columns; ++c) {
       const bool grows = run.n != 0 && BatchLayout::grows(layout_->columns()[c]);
       Amount amount;
       if (grows && worker.cells) {
@@ -118,6 +129,7 @@ void FileOrder::measure(const Block& block, Worker& worker) {
       worker.amounts.push_back(amount);
     }
   }
+  lap.end(Stage::kDecode);
 }
 
 // Number of wanted records that are whole and match their checksums; the first that does not fails

@@ -14,7 +14,7 @@ Filler::Filler(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout)
   if (job.schema) cells_.emplace(job.schema, job.single ? ParseMode::kSingle : ParseMode::kBatch);
 }
 
-void Filler::fill(Batch& batch, size_t first, std::span<const ByteView> records,
+void Filler::fill(Batch& batch, size_t first, std::span<const ByteView> records, Stopwatch& watch,
                   const std::function<Provenance(size_t record)>& provenance) {
   const size_t n = records.size();
   if (n == 0) return;
@@ -27,7 +27,11 @@ void Filler::fill(Batch& batch, size_t first, std::span<const ByteView> records,
   const Cells::RowOf row_of = [&](size_t record) {
     return ExactParser::Row{.index = first + record};
   };
-  cells_->measure(records, row_of);
+  Lap lap(watch);
+  cells_->locate(records, row_of);
+  lap.end(Stage::kLocate);
+  cells_->measure();
+  lap.end(Stage::kDecode);
   for (size_t c = 0; c < cells_->columns(); ++c) {
     if (BatchLayout::grows(layout_->columns()[c])) {
       places_[c] = batch.reserve(c, cells_->amount(c, 0, n), n);
@@ -37,6 +41,7 @@ void Filler::fill(Batch& batch, size_t first, std::span<const ByteView> records,
   for (const auto& [record, error] : cells_->errors()) {
     batch.fail(first + record, provenance(record).parse_error(error));
   }
+  lap.end(Stage::kAssemble);
 }
 
 uint64_t Filler::take_slow_records() {

@@ -12,6 +12,7 @@
 #include "batch.h"
 #include "cells.h"
 #include "pipeline.h"
+#include "stopwatch.h"
 
 namespace headrace {
 
@@ -30,7 +31,7 @@ class Filler {
 
   // Parses the records, if the job has a schema, into rows [first, first + n) of the batch, whose
   // earlier rows have been filled before. What does not parse fails its row.
-  void fill(Batch& batch, size_t first, std::span<const ByteView> records,
+  void fill(Batch& batch, size_t first, std::span<const ByteView> records, Stopwatch& watch,
             const std::function<Provenance(size_t record)>& provenance);
 
   // Records that took the slow path since the last call.

@@ -121,7 +121,9 @@ void Gatherer::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
     if (stopped_) return;
+    Lap lap(outbox_.stopwatch());
     advance();
+    lap.end(Stage::kOrder);
     if (!jobs_.empty()) {
       std::unique_ptr<Job> job = std::move(jobs_.front());
       jobs_.pop_front();
@@ -140,16 +142,20 @@ void Gatherer::work() {
       work_.notify_one();
       lock.unlock();
       streams_.read(*errand);
+      lap.end(Stage::kRead);
       lock.lock();
       streams_.framed(*errand);
       work_.notify_one();
       lock.unlock();
+      lap.end(Stage::kWaitTurn);
       streams_.check(*errand);
+      lap.end(Stage::kChecksum);
       lock.lock();
       streams_.deliver(std::move(errand));
       continue;
     }
     work_.wait(lock);
+    lap.end(batch_ == nullptr ? Stage::kWaitRoom : Stage::kWaitTurn);
   }
 }
 
@@ -437,7 +443,7 @@ void Gatherer::gather(Job& job, Filler& filler) {
       records.push_back(job.rows[i].data);
       bytes += job.rows[i].data.size;
     }
-    filler.fill(*job.batch, first, records, [&](size_t record) {
+    filler.fill(*job.batch, first, records, outbox_.stopwatch(), [&](size_t record) {
       const Row& row = job.rows[first + record];
       return Provenance{job_.files[row.file], static_cast<int64_t>(row.ordinal),
                         static_cast<int64_t>(row.offset)};

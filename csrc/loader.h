@@ -40,6 +40,7 @@ class Loader {
 
   const std::vector<uint64_t>& file_sizes() const { return pipeline_->file_sizes(); }
   LoaderStats stats() const;
+  const Stopwatch& stopwatch() const { return outbox_.stopwatch(); }
 
   // Stops and joins the threads; next() then says kEnd. From any thread.
   void close();

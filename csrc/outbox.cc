@@ -73,12 +73,18 @@ void Outbox::abort(std::exception_ptr error) {
 
 Outbox::Outcome Outbox::take(std::chrono::milliseconds patience, Parcel& parcel) {
   std::unique_lock lock(mutex_);
+  const auto ready_now = [&] {
+    return error_ || (slots_.empty() ? ended_ : slots_.front().complete);
+  };
   for (;;) {
-    waiting_ = true;
-    const bool ready = ready_.wait_for(lock, patience, [&] {
-      return error_ || (slots_.empty() ? ended_ : slots_.front().complete);
-    });
-    waiting_ = false;
+    bool ready = ready_now();
+    if (!ready) {
+      Lap lap(stopwatch_);
+      waiting_ = true;
+      ready = ready_.wait_for(lock, patience, ready_now);
+      waiting_ = false;
+      lap.end(Stage::kConsumer);
+    }
     if (error_) std::rethrow_exception(error_);
     if (!ready) return Outcome::kTimeout;
     if (slots_.empty()) return Outcome::kEnd;

@@ -11,6 +11,7 @@
 
 #include "batch.h"
 #include "position.h"
+#include "stopwatch.h"
 
 namespace headrace {
 
@@ -22,6 +23,10 @@ class Outbox {
   };
 
   Outbox(std::shared_ptr<const BatchLayout> layout, Limits limits);
+
+  // Of the loader: its threads' time, and here how long the consumer has waited.
+  Stopwatch& stopwatch() { return stopwatch_; }
+  const Stopwatch& stopwatch() const { return stopwatch_; }
 
   // --- by whoever assigns rows, one thread at a time ---
 
@@ -81,6 +86,7 @@ class Outbox {
   bool aborted_ = false;
   bool waiting_ = false;  // the consumer: only then is it worth a signal
   std::exception_ptr error_;
+  Stopwatch stopwatch_;
 };
 
 }  // namespace headrace

@@ -53,7 +53,8 @@ std::unique_ptr<Batch> parse(std::span<const ByteView> records, std::span<const 
       if (!names.empty()) row.name = names[first + record];
       return row;
     };
-    cells.measure(block.records(), row_of);
+    cells.locate(block.records(), row_of);
+    cells.measure();
     for (size_t c = 0; c < schema->size(); ++c) {
       if (BatchLayout::grows(schema->columns()[c])) {
         places[c] = batch->reserve(c, cells.amount(c, 0, n), n);

@@ -64,7 +64,9 @@ void Picker::work() {
     } else if (ended_) {
       return work_.notify_all();
     } else {
+      Lap lap(outbox_.stopwatch());
       work_.wait(lock);
+      lap.end(Stage::kWaitRoom);
     }
   }
 }
@@ -183,13 +185,15 @@ void Picker::fill(Job& job, Worker& worker) {
 bool Picker::store(Job& job, Worker& worker, size_t first, size_t n) {
   const auto ordinals = std::span<const uint64_t>(worker.ordinals).subspan(first, n);
   Fetched& fetched = worker.fetched;
+  Lap lap(outbox_.stopwatch());
   fetcher_.fetch(ordinals, fetched);
+  lap.end(Stage::kRead);
   if (fetched.failure) {
     job.batch->fail(first + fetched.failure->record, fetched.failure->error);
     n = fetched.failure->record;
   }
   const auto records = std::span<const ByteView>(fetched.records).first(n);
-  worker.filler.fill(*job.batch, first, records, [&](size_t record) {
+  worker.filler.fill(*job.batch, first, records, outbox_.stopwatch(), [&](size_t record) {
     const Index::Place& place = fetched.places[record];
     return Provenance{fetcher_.path(place.file), fetcher_.ordinal_in_file(ordinals[record]),
                       static_cast<int64_t>(place.offset)};

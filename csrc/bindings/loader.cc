@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 #include <unistd.h>
 
+#include <array>
 #include <stdexcept>
 
 #include "bindings/arrays.h"
@@ -19,6 +20,11 @@ namespace py = pybind11;
 namespace {
 
 using namespace std::chrono_literals;
+
+// In the order of enum Stage.
+constexpr std::array<const char*, kStages> kStageNames = {
+    "read",     "order",         "checksum",      "locate",        "decode",
+    "assemble", "wait for turn", "wait for room", "consumer waits"};
 
 std::vector<Verb> verbs_of(const py::list& chain) {
   std::vector<Verb> verbs;
@@ -245,6 +251,11 @@ void register_loader(py::module_& m) {
              result["slow_records"] = stats.slow_records;
              result["bytes_read"] = stats.bytes_read;
              result["threads"] = stats.threads;
+             py::dict seconds;
+             for (size_t i = 0; i < kStages; ++i) {
+               seconds[kStageNames[i]] = self.get().stopwatch().seconds(static_cast<Stage>(i));
+             }
+             result["seconds"] = seconds;
              py::dict damage;
              damage["places"] = stats.damage.places;
              damage["bytes"] = stats.damage.bytes;
