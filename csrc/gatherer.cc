@@ -378,6 +378,8 @@ void Gatherer::restart() {
   shuffle_.emplace(static_cast<uint64_t>(shuffle_verb_->a),
                    shuffle_verb_->seeds.iterator(++iteration_));
   set_mark();
+  // Of single examples the consumer must be able to tell which iteration each belongs to.
+  if (job_.single && batch_ != nullptr) close_batch(/*drop=*/false);
 }
 
 void Gatherer::let_go_all() {

@@ -11,6 +11,7 @@ void register_index(pybind11::module_& m);
 void register_loader(pybind11::module_& m);
 void register_parsing(pybind11::module_& m);
 void register_schema(pybind11::module_& m);
+void register_shuffle(pybind11::module_& m);
 void register_writer(pybind11::module_& m);
 
 }  // namespace headrace

@@ -13,5 +13,6 @@ PYBIND11_MODULE(_core, m) {
   headrace::register_index(m);
   headrace::register_loader(m);
   headrace::register_parsing(m);
+  headrace::register_shuffle(m);
   headrace::register_writer(m);
 }

@@ -11,7 +11,7 @@ what a file holds and prints a spec to paste.
 from . import _core
 from .arrays import BytesArray, RaggedArray, SparseArray
 from .build import build_info
-from .dataset import Dataset, TFRecordDataset
+from .dataset import Dataset
 from .describe import Description, describe
 from .errors import CorruptedError, DataLossError, Error, ParseError, TruncatedError
 from .features import (
@@ -24,6 +24,7 @@ from .features import (
 from .index import Index
 from .iterator import DatasetIterator
 from .options import AUTOTUNE, Options
+from .tfrecord_dataset import TFRecordDataset
 from .verbs import INFINITE_CARDINALITY, UNKNOWN_CARDINALITY
 from .writer import TFRecordWriter, encode_example
 

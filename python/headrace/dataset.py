@@ -8,14 +8,12 @@ from typing import Any
 
 from . import files
 from .iterator import DatasetIterator
-from .node import split
+from .node import passes_of, split
 from .options import Options
 from .spec import Spec
 from .stages import count_records
 from .verbs import (
-    HOW,
     INFINITE_CARDINALITY,
-    ORDER,
     UNKNOWN_CARDINALITY,
     AsTuple,
     Batch,
@@ -24,6 +22,7 @@ from .verbs import (
     Prefetch,
     Repeat,
     Shard,
+    Shuffle,
     Skip,
     Source,
     Take,
@@ -32,7 +31,9 @@ from .verbs import (
     cardinality,
 )
 
-__all__ = ["Dataset", "TFRecordDataset"]
+__all__ = ["Dataset"]
+
+_WIDEST_WINDOW = 2**62  # as wide as the input
 
 
 class Dataset:
@@ -77,14 +78,8 @@ class Dataset:
         Before or behind ``batch`` makes no difference: a batch is parsed as a whole. Raises
         ValueError and TypeError with TensorFlow's text for features that cannot be.
         """
-        for verb in self._verbs[1:]:
-            if isinstance(verb, Parse):
-                raise TypeError("parse_example: the elements are parsed already")
-            if not isinstance(verb, (*ORDER, *HOW, Batch)):
-                raise NotImplementedError(
-                    f"parse_example behind {verb} is not supported: it must see the records as "
-                    "they are in the files"
-                )
+        if any(isinstance(verb, Parse) for verb in self._verbs):
+            raise TypeError("parse_example: the elements are parsed already")
         if sum(isinstance(verb, Batch) for verb in self._verbs) > 1:
             raise ValueError(
                 "Expected serialized to be a scalar or vector: the dataset is batched twice"
@@ -152,6 +147,29 @@ class Dataset:
         """All elements `count` times; None or -1: endlessly. Ends if a pass gives nothing."""
         return self._then(Repeat(-1 if count is None else max(-1, operator.index(count))))
 
+    def shuffle(
+        self,
+        buffer_size: int,
+        seed: int | None = None,
+        reshuffle_each_iteration: bool | None = True,
+        name: str | None = None,
+    ) -> Dataset:
+        """Elements in the random order of a window of `buffer_size`, for a given seed bit for bit
+        the order of tf.data (without ``tf.random.set_seed``).
+
+        With `reshuffle_each_iteration`, each pass over this dataset or one derived from it has
+        another order, as has each pass of a ``repeat`` behind it: ``set_epoch`` says which comes
+        next. UNKNOWN_CARDINALITY as `buffer_size` takes all elements into the window. Raises
+        ValueError for another size below 1.
+        """
+        size = operator.index(buffer_size)
+        if size == UNKNOWN_CARDINALITY:
+            size = _WIDEST_WINDOW
+        if size <= 0:
+            raise ValueError("buffer_size must be greater than zero or UNKNOWN_CARDINALITY")
+        number = None if seed is None else operator.index(seed)
+        return self._then(Shuffle(size, number, reshuffle_each_iteration is not False))
+
     def shard(self, num_shards: int, index: int, name: str | None = None) -> Dataset:
         """Every `num_shards`-th element, from number `index` on. Raises ValueError for an index
         outside of [0, num_shards)."""
@@ -197,6 +215,15 @@ class Dataset:
         return split(self._verbs).options
 
     # Reading.
+
+    def set_epoch(self, epoch: int) -> None:
+        """The next ``iter()`` gives pass number `epoch` (from 0) of each shuffle in the chain.
+        Moves all datasets that share the shuffle. Each pass of a ``repeat`` behind it counts."""
+        number = operator.index(epoch)
+        if number < 0:
+            raise ValueError(f"an epoch is at least 0; got {number}")
+        for passes in passes_of(self._verbs):
+            passes.set(number)
 
     def __iter__(self) -> DatasetIterator:
         return DatasetIterator(self._verbs)
@@ -263,7 +290,7 @@ class Dataset:
                 print(f"        .{verb}")
         if node.names is not None:
             print(f"        .{AsTuple(node.names)}")
-        for i, verb in enumerate(parts.behind):
+        for i, (verb, _) in enumerate(parts.behind):
             print(f"{'' if i else 'Python':8}.{verb}")
         print(f"how     {parts.options}")
 
@@ -281,63 +308,3 @@ class Dataset:
 
     def __repr__(self) -> str:
         return "<Dataset " + ".".join(map(str, self._verbs)) + ">"
-
-
-class TFRecordDataset(Dataset):
-    """The records of TFRecord files, one file after another.
-
-    filenames: str, PathLike, or lists, tuples and arrays of them, nested as they like. A str that
-        names no existing file and has any of ``*?[`` is a pattern: it is expanded here and its
-        matches are sorted; without a match, FileNotFoundError. A PathLike is never a pattern.
-    compression_type: None or "". "GZIP", "ZLIB" and "SNAPPY" are not supported yet.
-    buffer_size: checked, and without effect: blocks have the size that is best here.
-    num_parallel_reads: None or -1 (AUTOTUNE), which here both mean the order of the files. Other
-        interleavings are not supported yet.
-    on_corruption: what a record that is damaged or torn does.
-        "raise": CorruptedError or TruncatedError, again at each later ``next()``.
-        "skip": it is passed over; reading goes on at the next record that is provably whole.
-        "stop_file": the rest of its file is passed over.
-        "tf": as in TensorFlow: an error, and the next ``next()`` goes on with the next file; a file
-        that ends inside a record's header just ends; files are looked for at their turn.
-        What "skip" and "stop_file" pass over is counted in ``stats()`` and named in one warning.
-
-    Both checksums of each record that is delivered are checked. Files are opened when the dataset
-    is iterated.
-    """
-
-    __slots__ = ()
-
-    def __init__(
-        self,
-        filenames: Any,
-        compression_type: str | None = None,
-        buffer_size: int | None = None,
-        num_parallel_reads: int | None = None,
-        name: str | None = None,
-        *,
-        on_corruption: str = "raise",
-    ) -> None:
-        if compression_type in ("GZIP", "ZLIB", "SNAPPY"):
-            raise NotImplementedError(f"compression_type={compression_type!r} is not supported yet")
-        if compression_type not in (None, ""):
-            raise ValueError(
-                "compression_type must be None, '', 'GZIP', 'ZLIB' or 'SNAPPY'; got "
-                f"{compression_type!r}"
-            )
-        if buffer_size is not None and operator.index(buffer_size) < -1:
-            raise ValueError("`buffer_size` must be >= 0 (0 == no buffering)")
-        if num_parallel_reads is not None:
-            cycle = operator.index(num_parallel_reads)
-            if cycle == 0 or cycle < -1:
-                raise ValueError("`cycle_length` must be > 0")
-            if cycle > 0:
-                raise NotImplementedError(
-                    f"num_parallel_reads={cycle} is not supported yet: it interleaves the files. "
-                    "None reads them one after another, with all threads."
-                )
-        if on_corruption not in ("raise", "skip", "stop_file", "tf"):
-            raise ValueError(
-                f"on_corruption must be 'raise', 'skip', 'stop_file' or 'tf'; got {on_corruption!r}"
-            )
-        source = Source(files.expand(filenames), on_corruption)
-        object.__setattr__(self, "_verbs", (source,))

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from . import files
-from .dataset import TFRecordDataset
 from .example_walk import features, has_feature_lists
 from .features import Feature, FixedLenFeature, RaggedFeature
+from .tfrecord_dataset import TFRecordDataset
 
 _DTYPES: dict[str, Any] = {"int64": np.int64, "float": np.float32, "bytes": bytes}
 _DTYPE_TEXTS = {"int64": "np.int64", "float": "np.float32", "bytes": "bytes"}

@@ -31,6 +31,7 @@ def fingerprint(verbs: tuple[Verb, ...], sizes: list[int]) -> dict[str, Any]:
         "sizes": _digest(sizes),
         "chain": chain,
         "features": _digest(specs),
+        "order": source.order(),
         "on_corruption": source.on_corruption,
     }
 
@@ -47,7 +48,7 @@ def differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
             found.append("the files have other sizes")
     found += [
         f"{part} was {was.get(part)!r} and is now {now[part]!r}"
-        for part in ("chain", "on_corruption")
+        for part in ("chain", "order", "on_corruption")
         if was.get(part) != now[part]
     ]
     if was.get("features") != now["features"]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from .options import AUTOTUNE, Options, size_in_bytes
+from .passes import Passes
 from .spec import Spec
 from .verbs import (
     HOW,
@@ -14,6 +16,9 @@ from .verbs import (
     Batch,
     Parse,
     Prefetch,
+    Repeat,
+    Shard,
+    Shuffle,
     Skip,
     Source,
     Take,
@@ -37,10 +42,30 @@ class Node:
     order: tuple[Verb, ...]
     batch: Batch | None
     names: tuple[str | bytes, ...] | None
+    drops_pass: bool = False  # see begins_in_vain()
 
-    def chain(self) -> list[tuple[Any, ...]]:
-        """The order verbs as _core.Loader takes them."""
-        return [(type(verb).__name__.lower(), *dataclasses.astuple(verb)) for verb in self.order]
+    @property
+    def shuffle(self) -> Shuffle | None:
+        """There is one at most."""
+        return next((verb for verb in self.order if isinstance(verb, Shuffle)), None)
+
+    def chain(self, pass_number: int) -> list[tuple[Any, ...]]:
+        """The order verbs as _core.Loader takes them; the shuffle begins with this pass."""
+        return [_link(verb, pass_number) for verb in self.order]
+
+
+def _link(verb: Verb, pass_number: int) -> tuple[Any, ...]:
+    if isinstance(verb, Shuffle):
+        lo, hi = verb.passes.seeds(verb.seed)
+        return "shuffle", verb.size, lo, hi, verb.reshuffle, pass_number
+    return (verb.called(), *dataclasses.astuple(verb))
+
+
+class Step(NamedTuple):
+    """A verb of a chain, and all before it but the source, as they were written."""
+
+    verb: Verb
+    before: tuple[Verb, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +73,7 @@ class Split:
     """A chain, divided. `behind` are the verbs that Python iterates, `options` all that say how."""
 
     node: Node
-    behind: tuple[Verb, ...]
+    behind: tuple[Step, ...]
     options: Options
     ready: int  # batches that may wait, 0 if nobody has said
 
@@ -74,30 +99,94 @@ def split(verbs: tuple[Verb, ...]) -> Split:
             options = options.merged(verb.options)
         elif isinstance(verb, Prefetch) and verb.size > 0:
             ready = verb.size
-    steps = [verb for verb in verbs[1:] if not isinstance(verb, HOW)]
-
+    steps = _parse_placed(
+        [
+            Step(verb, verbs[1:i])
+            for i, verb in enumerate(verbs)
+            if i > 0 and not isinstance(verb, HOW)
+        ]
+    )
     spec: Spec | None = None
     batch: Batch | None = None
     names: tuple[str | bytes, ...] | None = None
+    drops_pass = False
     order: list[Verb] = []
-    behind: list[Verb] = []
-    for verb in steps:
-        if isinstance(verb, Parse):
-            # Only order verbs may lie before it (Dataset.parse_example sees to that), and it does
-            # not matter whether they choose among batches before or after parsing.
+    behind: list[Step] = []
+    for step in steps:
+        verb = step.verb
+        if behind:
+            behind.append(step)
+        elif isinstance(verb, Parse):
             spec = verb.spec
-        elif behind:
-            behind.append(verb)
         elif isinstance(verb, AsTuple) and spec is not None and names is None:
             names = verb.names
-        elif isinstance(verb, Batch) and batch is None:
+        elif isinstance(verb, Batch) and batch is None and spec is None:
             batch = verb
-        elif isinstance(verb, ORDER) and batch is None:
+        elif isinstance(verb, ORDER) and batch is None and _fits(verb, order):
             order.append(verb)
+            drops_pass |= isinstance(verb, Repeat) and begins_in_vain((*step.before, verb))
         elif isinstance(verb, (Skip, Take)) and batch is not None:
             # So many batches are so many records.
             count = verb.count if verb.count < 0 else min(verb.count * batch.size, _INT64_MAX)
             order.append(type(verb)(count))
         else:
-            behind.append(verb)
-    return Split(Node(source, spec, tuple(order), batch, names), tuple(behind), options, ready)
+            behind.append(step)
+    node = Node(source, spec, tuple(order), batch, names, drops_pass)
+    return Split(node, tuple(behind), options, ready)
+
+
+def _parse_placed(steps: list[Step]) -> list[Step]:
+    """The steps with parse_example directly behind batch where only verbs that choose among
+    elements lie between the two, as nothing changes by it but that whole batches are parsed."""
+    place = next((i for i, step in enumerate(steps) if isinstance(step.verb, Parse)), None)
+    if place is None:
+        return steps
+    before, parse, behind = steps[:place], steps[place], steps[place + 1 :]
+    chosen = len(before)
+    while chosen > 0 and isinstance(before[chosen - 1].verb, ORDER):
+        chosen -= 1
+    if chosen > 0 and isinstance(before[chosen - 1].verb, Batch):
+        return [*before[:chosen], parse, *before[chosen:], *behind]
+    chosen = 0
+    while chosen < len(behind) and isinstance(behind[chosen].verb, (*ORDER, AsTuple)):
+        chosen += 1
+    if chosen < len(behind) and isinstance(behind[chosen].verb, Batch):
+        choices = [step for step in behind[:chosen] if not isinstance(step.verb, AsTuple)]
+        names = [step for step in behind[:chosen] if isinstance(step.verb, AsTuple)]
+        return [*before, *choices, behind[chosen], parse, *names, *behind[chosen + 1 :]]
+    return steps
+
+
+def _fits(verb: Verb, order: list[Verb]) -> bool:
+    """The core has one window, and counts the passes of one repeat behind it."""
+    shuffled = next((i for i, other in enumerate(order) if isinstance(other, Shuffle)), None)
+    if shuffled is None or not isinstance(verb, (Shuffle, Repeat)):
+        return True
+    return isinstance(verb, Repeat) and not any(isinstance(v, Repeat) for v in order[shuffled:])
+
+
+def begins_in_vain(steps: Sequence[Verb]) -> bool:
+    """Whether the repeat that ends this chain begins its input once more than it reads it, so that
+    a shuffle in it uses up a pass. TensorFlow's does, unless it directly follows the shuffle (both
+    are then replaced by one) or changes nothing. Seen with TensorFlow 2.21."""
+    repeat = steps[-1]
+    assert isinstance(repeat, Repeat)
+    if repeat.count < 2:
+        return False
+    active = [verb for verb in steps[:-1] if not changes_nothing(verb)]
+    return not active or not isinstance(active[-1], Shuffle)
+
+
+def changes_nothing(verb: Verb) -> bool:
+    """Verbs that TensorFlow takes out of a chain."""
+    match verb:
+        case Take(count=-1) | Skip(count=0) | Repeat(count=1) | Shard(num_shards=1):
+            return True
+        case Prefetch(size=0) | WithOptions():
+            return True
+    return False
+
+
+def passes_of(verbs: Sequence[Verb]) -> list[Passes]:
+    """The counters of the shuffles that begin when such a chain is opened."""
+    return [verb.passes for verb in verbs if isinstance(verb, Shuffle)]

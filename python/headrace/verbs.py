@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Any
 
 from .options import Options
+from .passes import Passes
 from .spec import Spec
 
 
@@ -17,7 +19,12 @@ class Verb:
     def __str__(self) -> str:
         """As it is written in Python, options and functions left out where they are long."""
         values = [getattr(self, f.name) for f in dataclasses.fields(self) if f.compare]
-        return f"{type(self).__name__.lower()}({', '.join(map(repr, values))})"
+        return f"{self.called()}({', '.join(map(repr, values))})"
+
+    @classmethod
+    def called(cls) -> str:
+        """The name of the method that makes it."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 
 @dataclasses.dataclass
@@ -30,19 +37,33 @@ class Counted:
 
 @dataclasses.dataclass(frozen=True)
 class Source(Verb):
-    """TFRecord files, one after another."""
+    """TFRecord files, one after another or interleaved.
+
+    interleaving: (files that are read at a time, records that one gives in a turn, whether a
+        place is filled at its turn), as _core.Loader takes it; None: one after another.
+    """
 
     files: tuple[str, ...]
     on_corruption: str
+    interleaving: tuple[int, int, bool] | None = None
     # Learned by count(); no part of what the dataset says.
     counted: Counted = dataclasses.field(default_factory=Counted, compare=False, repr=False)
 
     def __str__(self) -> str:
         shown = ", ".join(map(repr, self.files[:2])) + (", ..." if len(self.files) > 2 else "")
-        return f"tfrecords([{shown}], {len(self.files)} files)"
+        return f"tfrecords([{shown}], {len(self.files)} files{self.order()})"
+
+    def order(self) -> str:
+        """How the files are interleaved, as a part of a sentence."""
+        if self.interleaving is None:
+            return ""
+        slots, turn, fills = self.interleaving
+        if fills:
+            return f", interleave(cycle_length={slots}, block_length={turn})"
+        return f", num_parallel_reads={slots}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Source, (self.files, self.on_corruption)
+        return Source, (self.files, self.on_corruption, self.interleaving)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +99,31 @@ class Repeat(Verb):
 class Shard(Verb):
     num_shards: int
     index: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Shuffle(Verb):
+    size: int
+    seed: int | None
+    reshuffle: bool
+    passes: Passes = dataclasses.field(default_factory=Passes, compare=False, repr=False)
+
+    def begin(self, state: dict[str, Any] | None) -> int:
+        """The number of the pass that begins now, or goes on from what kept() gave."""
+        if state is None:
+            return self.passes.take()
+        if self.seed is None:
+            lo, hi = state["seeds"]
+            self.passes.adopt((int(lo), int(hi)))
+        number = int(state["pass"])
+        self.passes.set(number + 1)
+        return number
+
+    def kept(self, number: int) -> dict[str, Any]:
+        """What a state must hold of this pass: a seed that was drawn, too."""
+        if self.seed is None:
+            return {"pass": number, "seeds": list(self.passes.seeds(None))}
+        return {"pass": number}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +164,8 @@ class WithOptions(Verb):
         return f"with_options({', '.join(changed)})"
 
 
-ORDER = (Skip, Take, Repeat, Shard)  # act on positions, not on what is there
+ORDER = (Skip, Take, Repeat, Shard, Shuffle)  # act on positions, not on what is there
+FUNCTIONS = (Map,)  # call a function of the user's
 HOW = (Prefetch, WithOptions)  # change no element
 
 INFINITE_CARDINALITY = -1

@@ -13,9 +13,9 @@ import numpy as np
 from ..arrays import BytesArray, RaggedArray
 from ..arrays.rows import value_text
 from ..build import build_info
-from ..dataset import TFRecordDataset
 from ..features import FixedLenFeature, RaggedFeature, RawFeature
 from ..options import Options
+from ..tfrecord_dataset import TFRecordDataset
 from ..writer import TFRecordWriter
 from .show import progress, table
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..verbs import Batch
 from .stack import stack
-from .stage import Open, Stage, State, input_state
+from .stage import Open, Stage, State, input_state, remember, told
 
 
 class BatchStage(Stage):
@@ -18,7 +18,7 @@ class BatchStage(Stage):
         self._input = open_input(input_state(state))
         self._size, self._drop_remainder = verb.size, verb.drop_remainder
         self._elements: list[Any] = []
-        self._position = self._input.state()
+        self._position = remember(self._input)
 
     def __next__(self) -> Any:
         try:
@@ -29,11 +29,11 @@ class BatchStage(Stage):
             batch = stack(self._elements, fused=self._input.is_map)
         except Exception:
             self._elements.clear()
-            self._position = self._input.state()
+            self._position = remember(self._input)
             raise
         self._elements.clear()
-        self._position = self._input.state()
+        self._position = remember(self._input)
         return batch
 
     def state(self) -> State:
-        return {"input": self._position}
+        return {"input": told(self._position)}

@@ -11,7 +11,7 @@ from typing import Any
 from .. import _core
 from ..arrays import BytesArray
 from ..files import native
-from ..node import Split
+from ..node import Node, Split
 from .stage import Stage, State
 
 _CHUNK = 128  # records that the loader hands over at once where single examples are wanted
@@ -19,8 +19,9 @@ _CHUNK = 128  # records that the loader hands over at once where single examples
 
 def count_records(split: Split) -> int:
     """Records in the files of a chain, whatever its verbs."""
-    node = dataclasses.replace(split.node, spec=None, order=(), batch=None, names=None)
-    loader = _loader(dataclasses.replace(split, node=node))
+    source = dataclasses.replace(split.node.source, interleaving=None)
+    node = Node(source, spec=None, order=(), batch=None, names=None)
+    loader = _loader(dataclasses.replace(split, node=node), 0, None)
     count = 0
     try:
         while True:
@@ -32,23 +33,22 @@ def count_records(split: Split) -> int:
         loader.close()
 
 
-def _loader(split: Split, state: State | None = None) -> _core.Loader:
+def _loader(split: Split, pass_number: int, state: State | None) -> _core.Loader:
     node = split.node
-    position = None
-    if state is not None:
-        position = state["loader"]
-        if not isinstance(position, dict):
-            raise TypeError(f"a position is a dict, not {type(position).__name__}")
+    position = None if state is None else state["loader"]
+    if state is not None and not isinstance(position, dict):
+        raise TypeError(f"a position is a dict, not {type(position).__name__}")
     return _core.Loader(
         [native(path) for path in node.source.files],
         None if node.spec is None else node.spec.schema,
-        node.chain(),
+        node.chain(pass_number),
         _CHUNK if node.batch is None else node.batch.size,
         False if node.batch is None else node.batch.drop_remainder,
         node.batch is None,
         split.loader_options(),
         position,
         node.source.on_corruption,
+        node.source.interleaving,
     )
 
 
@@ -64,34 +64,77 @@ def _tuple_of(names: tuple[str | bytes, ...]) -> Callable[[Any], Any]:
 
 
 class Load(Stage):
-    """What both have in common: the loader, and one warning if it has passed over damage."""
+    """What both have in common: the loader, the passes of its shuffle, and one warning if it has
+    passed over damage."""
 
     def __init__(self, split: Split, state: State | None) -> None:
-        self._loader = _loader(split, state)
+        node = split.node
+        self._shuffle, self._drops_pass = node.shuffle, node.drops_pass
+        self._ended = False
+        self._first_pass = 0
+        if self._shuffle is not None:
+            self._first_pass = self._shuffle.begin(state)
+            self._era = self._shuffle.passes.listen(self)
+        self._loader = _loader(split, self._first_pass, state)
         self._next = self._loader.next
-        self.is_map = split.node.spec is not None
-        self._warns = split.node.source.on_corruption in ("skip", "stop_file")
+        self.is_map = node.spec is not None
+        self._warns = node.source.on_corruption in ("skip", "stop_file")
+
+    def tell_passes(self) -> None:
+        """To the shuffle's counter: which pass has been delivered last."""
+        if self._shuffle is None:
+            return
+        try:
+            position = self._position()
+        except RuntimeError:  # in a forked child: the parent's loader
+            return
+        self._shuffle.passes.begun(self._pass(position), self._era)
+
+    def _pass(self, position: State) -> int:
+        number: int = position.get("shuffle", [self._first_pass])[0]
+        return number + (self._drops_pass and self._ended)
+
+    def _end(self) -> None:
+        self._ended = True
+        self._report_damage()
+
+    def _position(self) -> State:
+        """Of the loader. Its iteration of the shuffle is that of the last element delivered."""
+        return self._loader.state()
+
+    def state(self) -> State:
+        position = self._position()
+        kept = {} if self._shuffle is None else self._shuffle.kept(self._pass(position))
+        return {"loader": position, **kept}
+
+    def __del__(self) -> None:
+        if hasattr(self, "_loader"):
+            self.tell_passes()
 
     def stats(self) -> dict[str, Any]:
         return self._loader.stats()
 
     def close(self) -> None:
         self._report_damage()
+        self.tell_passes()
         self._loader.close()
 
     def _report_damage(self) -> None:
         """At the end of a pass or when it is closed."""
-        if not self._warns:
-            return
-        damage = self._loader.stats()["damage"]
-        if damage["places"]:
-            self._warns = False
-            warnings.warn(
-                f"damaged records were passed over: {damage['places']} places, "
-                f"{damage['bytes']} bytes, {damage['files']} files not read to their end",
-                RuntimeWarning,
-                stacklevel=4,
-            )
+        if self._warns:
+            self._warns = not _warn_of(self._loader.stats()["damage"])
+
+
+def _warn_of(damage: dict[str, int]) -> bool:
+    """Whether there was a reason to."""
+    if damage["places"]:
+        warnings.warn(
+            f"damaged records were passed over: {damage['places']} places, "
+            f"{damage['bytes']} bytes, {damage['files']} files not read to their end",
+            RuntimeWarning,
+            stacklevel=5,
+        )
+    return damage["places"] > 0
 
 
 class LoadBatches(Load):
@@ -111,11 +154,8 @@ class LoadBatches(Load):
         try:
             return self._wrap(self._next())
         except StopIteration:
-            self._report_damage()
+            self._end()
             raise
-
-    def state(self) -> State:
-        return {"loader": self._loader.state()}
 
 
 class LoadExamples(Load):
@@ -141,7 +181,7 @@ class LoadExamples(Load):
             try:
                 rows = self._wrap(self._next())
             except StopIteration:
-                self._report_damage()
+                self._end()
                 raise
             skipped = min(self._behind, len(rows))
             self._chunk_start, self._row = start, skipped
@@ -154,5 +194,8 @@ class LoadExamples(Load):
         self._row += 1
         return next(self._rows)
 
+    def _position(self) -> State:
+        return self._chunk_start
+
     def state(self) -> State:
-        return {"loader": self._chunk_start, "row": self._row + self._behind}
+        return {**super().state(), "row": self._row + self._behind}

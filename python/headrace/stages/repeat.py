@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..passes import Passes
 from ..verbs import Repeat
 from .stage import Open, Stage, State
 
@@ -11,7 +12,11 @@ from .stage import Open, Stage, State
 class RepeatStage(Stage):
     """Opens its input anew for each pass. A pass without elements is the last one."""
 
-    def __init__(self, verb: Repeat, open_input: Open, state: State | None) -> None:
+    def __init__(
+        self, verb: Repeat, in_vain: list[Passes], open_input: Open, state: State | None
+    ) -> None:
+        """`in_vain`: of the shuffles that TensorFlow begins once more than it reads them."""
+        self._in_vain = in_vain
         self._open = open_input
         self._count = verb.count
         self._passes = 0 if state is None else int(state["passes"])
@@ -25,6 +30,8 @@ class RepeatStage(Stage):
                 return element
             self._passes = self._passes + 1 if self._delivered else self._count
             if self._passes == self._count:
+                for passes in self._in_vain:
+                    passes.take()
                 break
             self._delivered = False
             self._input.close()

@@ -9,6 +9,10 @@ State = dict[str, Any]  # small and JSON-able
 Open = Callable[["State | None"], "Stage"]
 
 
+class Inexact(RuntimeError):
+    """Raised by state() where going on from a state would not be exact."""
+
+
 class Stage:
     """An iterator over elements that can say where it is.
 
@@ -42,3 +46,18 @@ class Stage:
 def input_state(state: State | None) -> State | None:
     """The input's part of a state."""
     return None if state is None else state["input"]
+
+
+def remember(stage: Stage) -> State | Inexact:
+    """Its state, for later; where it has none, what told() will raise."""
+    try:
+        return stage.state()
+    except Inexact as reason:
+        return reason
+
+
+def told(state: State | Inexact) -> State:
+    """A remembered state. Raises Inexact if there was none."""
+    if isinstance(state, Inexact):
+        raise state
+    return state
