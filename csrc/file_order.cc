@@ -54,6 +54,7 @@ LoaderStats FileOrder::stats() const {
           .slow_records = slow_records_,
           .bytes_read = bytes_read_,
           .threads = 0,
+          .elapsed = 0,
           .damage = assigner_.damage()};
 }
 

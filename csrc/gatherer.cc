@@ -176,6 +176,7 @@ LoaderStats Gatherer::stats() const {
           .slow_records = slow_records_,
           .bytes_read = streams_.bytes_read(),
           .threads = 0,
+          .elapsed = 0,
           .damage = streams_.damage()};
 }
 

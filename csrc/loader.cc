@@ -107,9 +107,11 @@ void Loader::start() {
   started_ = true;
   std::lock_guard lock(mutex_);
   if (closed_) return;
+  begun_ = latest_ = Stopwatch::Clock::now();
   pipeline_->start_at(position_);
   const SignalsBlocked blocked;
   const int threads = job_.options.threads > 0 ? job_.options.threads : available_threads();
+  thread_count_ = threads;
   for (int i = 0; i < threads; ++i) {
     threads_.emplace_back([this] {
       try {
@@ -127,6 +129,10 @@ Loader::Delivery Loader::next(std::chrono::milliseconds patience) {
   if (!started_) start();
   Outbox::Parcel parcel;
   const Outbox::Outcome outcome = outbox_.take(patience, parcel);
+  {
+    std::lock_guard lock(mutex_);
+    latest_ = Stopwatch::Clock::now();
+  }
   if (outcome != Outbox::Outcome::kBatch) return {outcome, nullptr};
   pipeline_->batch_taken();
   const auto& failure = parcel.batch->failure();
@@ -168,7 +174,8 @@ void Loader::close() {
 LoaderStats Loader::stats() const {
   LoaderStats stats = pipeline_->stats();
   std::lock_guard lock(mutex_);
-  stats.threads = static_cast<int>(threads_.size());
+  stats.threads = thread_count_;
+  stats.elapsed = std::chrono::duration<double>(latest_ - begun_).count();
   return stats;
 }
 

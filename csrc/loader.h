@@ -55,7 +55,9 @@ class Loader {
 
   mutable std::mutex mutex_;  // guards the threads, whoever closes or looks
   std::vector<std::thread> threads_;
+  int thread_count_ = 0;
   bool closed_ = false;
+  Stopwatch::Clock::time_point begun_, latest_;  // of next()
 
   bool started_ = false;
   Position position_;

@@ -88,6 +88,7 @@ LoaderStats Picker::stats() const {
           .slow_records = slow_records_,
           .bytes_read = bytes_read_,
           .threads = 0,
+          .elapsed = 0,
           .damage = job_.index->damage()};
 }
 

@@ -58,6 +58,7 @@ struct LoaderStats {
   uint64_t slow_records = 0;  // parsed by the exact grammar
   uint64_t bytes_read = 0;
   int threads = 0;
+  double elapsed = 0;  // seconds from the first next() to the end of the last
   Damage damage;
 };
 

@@ -251,6 +251,7 @@ void register_loader(py::module_& m) {
              result["slow_records"] = stats.slow_records;
              result["bytes_read"] = stats.bytes_read;
              result["threads"] = stats.threads;
+             result["elapsed"] = stats.elapsed;
              py::dict seconds;
              for (size_t i = 0; i < kStages; ++i) {
                seconds[kStageNames[i]] = self.get().stopwatch().seconds(static_cast<Stage>(i));

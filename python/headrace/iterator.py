@@ -69,7 +69,13 @@ class DatasetIterator:
             stage.close()
 
     def stats(self) -> dict[str, Any]:
-        """What the pass has read and delivered so far, and where the time went."""
+        """What the pass has read and delivered so far, and where the time went.
+
+        ``records``, ``slow_records`` and ``slow_share`` (those that only TensorFlow's whole grammar
+        could parse), ``bytes_read``, ``threads``, ``elapsed`` seconds since the first ``next()``,
+        ``seconds`` of every stage (all threads together; ``consumer waits`` is the caller's own
+        waiting), ``damage`` that was passed over, and ``bottleneck``: one sentence.
+        """
         return self._stage.stats()
 
     def state_dict(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import _core
 from ..arrays import BytesArray
+from ..bottleneck import report
 from ..files import native
 from ..node import Node, Split
 from .stage import Stage, State
@@ -112,7 +113,7 @@ class Load(Stage):
             self.tell_passes()
 
     def stats(self) -> dict[str, Any]:
-        return self._loader.stats()
+        return report(self._loader.stats())
 
     def close(self) -> None:
         self._report_damage()
