@@ -93,7 +93,8 @@ inline Values batch_values(Batch& batch, size_t c, size_t row) {
   const auto* const offsets = reinterpret_cast<const int64_t*>(numbers);
   const auto* const bytes = reinterpret_cast<const char*>(batch.bytes(c).memory().data());
   Values values;
-  for (size_t i = begin; i < end; ++i) values.emplace_back(bytes + offsets[i], bytes + offsets[i + 1]);
+  for (size_t i = begin; i < end; ++i)
+    values.emplace_back(bytes + offsets[i], bytes + offsets[i + 1]);
   return values;
 }
 

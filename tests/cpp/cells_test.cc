@@ -27,10 +27,10 @@ class RandomWriter {
   struct Style {
     bool packed = true;
     bool shuffled = false;
-    bool fits = true;        // every column has its kind and number of values
-    bool canonical = true;   // one list a feature, no duplicates, minimal lengths
-    int missing = 0;         // percent
-    int unwanted = 0;        // percent of features besides those that are wanted
+    bool fits = true;       // every column has its kind and number of values
+    bool canonical = true;  // one list a feature, no duplicates, minimal lengths
+    int missing = 0;        // percent
+    int unwanted = 0;       // percent of features besides those that are wanted
   };
 
   std::string write(const std::vector<Column>& columns, const Style& style) {
@@ -55,13 +55,27 @@ class RandomWriter {
     for (size_t times = 1 + below(4); times != 0 && !bytes.empty(); --times) {
       const size_t at = below(bytes.size());
       switch (below(7)) {
-        case 0: bytes[at] = static_cast<char>(bytes[at] ^ 1 << below(8)); break;
-        case 1: bytes[at] = static_cast<char>(below(256)); break;
-        case 2: bytes.resize(at); break;
-        case 3: bytes.erase(at, 1 + below(3)); break;
-        case 4: bytes.insert(at, bytes.substr(below(bytes.size()), below(40))); break;
-        case 5: bytes.insert(at, std::string(1 + below(2), static_cast<char>(below(256)))); break;
-        case 6: bytes[at] = static_cast<char>(bytes[at] | 0x80); break;  // a varint goes on
+        case 0:
+          bytes[at] = static_cast<char>(bytes[at] ^ 1 << below(8));
+          break;
+        case 1:
+          bytes[at] = static_cast<char>(below(256));
+          break;
+        case 2:
+          bytes.resize(at);
+          break;
+        case 3:
+          bytes.erase(at, 1 + below(3));
+          break;
+        case 4:
+          bytes.insert(at, bytes.substr(below(bytes.size()), below(40)));
+          break;
+        case 5:
+          bytes.insert(at, std::string(1 + below(2), static_cast<char>(below(256))));
+          break;
+        case 6:
+          bytes[at] = static_cast<char>(bytes[at] | 0x80);
+          break;  // a varint goes on
       }
     }
     return bytes;
@@ -181,8 +195,11 @@ TEST_CASE("what real writers produce takes the fast path") {
             at += record.size();
           }
           Cells cells(schema, ParseMode::kBatch);
-          const Cells::RowOf row_of = [](size_t record) { return ExactParser::Row{.index = record}; };
-          cells.measure(views, row_of);
+          const Cells::RowOf row_of = [](size_t record) {
+            return ExactParser::Row{.index = record};
+          };
+          cells.locate(views, row_of);
+          cells.measure();
           CHECK(cells.errors().empty());
           CHECK(cells.slow_records() == 0);
         }

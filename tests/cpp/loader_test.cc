@@ -46,10 +46,10 @@ doctest::String toString(const How& how) {
 
 // Few enough threads to see the effect of one, many enough to have them in each other's way;
 // blocks shorter than a header, shorter than a record, of several records, larger than the file.
-constexpr How kWays[] = {{1, 1},    {2, 1},    {8, 1},  {1, 7}, {2, 7}, {8, 7},
-                         {1, 64},   {2, 64},   {8, 64}, {1, 0}, {2, 0}, {8, 0},
-                         {1, 4096}, {2, 4096}, {8, 4096}, {1, 1, true}, {2, 7, true},
-                         {8, 64, true}, {8, 4096, true}, {1, 0, true}};
+constexpr How kWays[] = {{1, 1},       {2, 1},       {8, 1},        {1, 7},          {2, 7},
+                         {8, 7},       {1, 64},      {2, 64},       {8, 64},         {1, 0},
+                         {2, 0},       {8, 0},       {1, 4096},     {2, 4096},       {8, 4096},
+                         {1, 1, true}, {2, 7, true}, {8, 64, true}, {8, 4096, true}, {1, 0, true}};
 constexpr How kFewWays[] = {{1, 0}, {2, 64}, {8, 7}, {8, 1000}, {1, 0, true}, {8, 64, true}};
 
 LoaderJob job_of(std::vector<std::string> files, size_t batch_size, How how = {2, 0}) {
@@ -80,7 +80,8 @@ std::vector<Numbers> chunks(const Numbers& numbers, size_t size, bool drop_remai
   return result;
 }
 
-std::vector<Rows> expected_batches(const Numbers& numbers, size_t size, bool drop_remainder = false) {
+std::vector<Rows> expected_batches(const Numbers& numbers, size_t size,
+                                   bool drop_remainder = false) {
   std::vector<Rows> result;
   for (const Numbers& chunk : chunks(numbers, size, drop_remainder)) {
     result.push_back(expected_rows(chunk));
@@ -143,9 +144,12 @@ void check_error(const Error& error, Fault fault, const std::string& path, int64
 
 // Five files, some empty, with the numbers 0 to 99 in this order.
 std::vector<std::string> five_files(const Folder& folder) {
-  return {folder.write("a", Records{}), folder.write("b", numbered_examples(range(0, 37))),
-          folder.write("c", numbered_examples(range(37, 38))), folder.write("d", Records{}),
-          folder.write("e", numbered_examples(range(38, 100))), folder.write("f", Records{})};
+  return {folder.write("a", Records{}),
+          folder.write("b", numbered_examples(range(0, 37))),
+          folder.write("c", numbered_examples(range(37, 38))),
+          folder.write("d", Records{}),
+          folder.write("e", numbered_examples(range(38, 100))),
+          folder.write("f", Records{})};
 }
 
 // Where record `index` of a file of numbered records begins.
@@ -230,7 +234,8 @@ TEST_CASE("no files, and only empty ones, end at once") {
 
 TEST_CASE("a record larger than many blocks") {
   const Folder folder;
-  const Records records = {"first", std::string(300'000, 'x'), "", std::string(70'000, 'y'), "last"};
+  const Records records = {"first", std::string(300'000, 'x'), "", std::string(70'000, 'y'),
+                           "last"};
   const std::string file = folder.write("giant", records);
   for (const How& how : kWays) {
     CAPTURE(how);
@@ -281,9 +286,12 @@ Numbers stream(const std::vector<Verb>& verbs, const Numbers& source) {
           next.push_back(numbers[i]);
         }
         break;
-      default: FAIL("no chain here has this verb"); break;
+      default:
+        FAIL("no chain here has this verb");
+        break;
       case Verb::kRepeat:
-        for (int64_t pass = 0; !numbers.empty() && pass != verb.a && next.size() < kEndless; ++pass) {
+        for (int64_t pass = 0; !numbers.empty() && pass != verb.a && next.size() < kEndless;
+             ++pass) {
           next.insert(next.end(), numbers.begin(), numbers.end());
         }
         break;
@@ -343,8 +351,9 @@ TEST_CASE("a stream goes on behind any of its batches, under other threads and b
       rest.start_at(whole.ends[k]);
       const Reading reading = read(rest);
       CHECK(reading.errors.empty());
-      CHECK(reading.batches == std::vector<Rows>(whole.batches.begin() + static_cast<ptrdiff_t>(k) + 1,
-                                                 whole.batches.end()));
+      CHECK(reading.batches ==
+            std::vector<Rows>(whole.batches.begin() + static_cast<ptrdiff_t>(k) + 1,
+                              whole.batches.end()));
     }
   }
 }
@@ -375,7 +384,9 @@ namespace {
 // Three files of twenty numbered records each; the middle one can be damaged.
 struct ThreeFiles {
   explicit ThreeFiles(const Folder& folder)
-      : numbers(range(20, 40)), middle(framed(numbered_examples(numbers))), folder(folder),
+      : numbers(range(20, 40)),
+        middle(framed(numbered_examples(numbers))),
+        folder(folder),
         files{folder.write("0", numbered_examples(range(0, 20))), folder.write("1", middle),
               folder.write("2", numbered_examples(range(40, 60)))} {}
 
@@ -430,7 +441,8 @@ TEST_CASE("a damaged record under every policy") {
     const Numbers before = range(0, 20 + static_cast<int64_t>(index));
     const Numbers behind = range(21 + static_cast<int64_t>(index), 40);
     // In the length, also where it becomes huge; its checksum; the data; their checksum.
-    for (const size_t at : {size_t{0}, size_t{1}, size_t{6}, size_t{9}, size_t{12}, size + 11, size + 15}) {
+    for (const size_t at :
+         {size_t{0}, size_t{1}, size_t{6}, size_t{9}, size_t{12}, size + 11, size + 15}) {
       const bool in_data = at >= kHeaderSize;
       three.rewrite(flipped(three.middle, begin + at));
       for (const How& how : kFewWays) {
@@ -442,7 +454,8 @@ TEST_CASE("a damaged record under every policy") {
           check_raises(reading, before);
           check_error(reading.errors[0], Fault::kCorrupted, three.files[1],
                       static_cast<int64_t>(index), static_cast<int64_t>(begin));
-          const std::string text = "corrupted record at " + std::to_string(begin + (in_data ? 12 : 0));
+          const std::string text =
+              "corrupted record at " + std::to_string(begin + (in_data ? 12 : 0));
           CHECK(std::string(reading.errors[0].what()).find(text) != std::string::npos);
         }
         {
@@ -543,8 +556,8 @@ TEST_CASE("unverified data arrive as they are") {
   const Records records = {"one", "two", "three"};
   std::string bytes = flipped(framed(records), 12);
   const std::string file = folder.write("file", bytes);
-  for (const OnCorruption policy : {OnCorruption::kRaise, OnCorruption::kSkip,
-                                    OnCorruption::kStopFile, OnCorruption::kTf}) {
+  for (const OnCorruption policy :
+       {OnCorruption::kRaise, OnCorruption::kSkip, OnCorruption::kStopFile, OnCorruption::kTf}) {
     LoaderJob job = job_of({file}, 3);
     job.schema = nullptr;
     job.on_corruption = policy;
@@ -605,8 +618,8 @@ TEST_CASE("a file that vanishes has its error in its place") {
     CAPTURE(how);
     const Folder folder;
     const ThreeFiles three(folder);
-    for (const OnCorruption policy : {OnCorruption::kRaise, OnCorruption::kSkip,
-                                      OnCorruption::kStopFile, OnCorruption::kTf}) {
+    for (const OnCorruption policy :
+         {OnCorruption::kRaise, OnCorruption::kSkip, OnCorruption::kStopFile, OnCorruption::kTf}) {
       three.folder.write("1", three.middle);
       Loader loader(tolerant(three, policy, how));
       REQUIRE(unlink(three.files[1].c_str()) == 0);
@@ -642,8 +655,8 @@ TEST_CASE("a file that has another size when its turn comes") {
 TEST_CASE("a file that shrinks while it is read never gives rows that it did not hold") {
   const Numbers numbers = range(0, 3000);
   const std::string bytes = framed(numbered_examples(numbers));
-  for (const OnCorruption policy : {OnCorruption::kRaise, OnCorruption::kSkip,
-                                    OnCorruption::kStopFile, OnCorruption::kTf}) {
+  for (const OnCorruption policy :
+       {OnCorruption::kRaise, OnCorruption::kSkip, OnCorruption::kStopFile, OnCorruption::kTf}) {
     for (const size_t size : {begin_of(numbers, 1500), begin_of(numbers, 1500) + 5,
                               begin_of(numbers, 1500) + 40, size_t{0}}) {
       for (const How& how : {How{1, 64}, How{2, 4096}, How{8, 1000}, How{4, 64, true}}) {
@@ -669,8 +682,9 @@ TEST_CASE("a file that shrinks while it is read never gives rows that it did not
             REQUIRE(rest.batches[i] == expected[i]);
           } else {  // may be short
             const Numbers numbers_left = range(static_cast<int64_t>((i + 1) * kBatch), 3000);
-            const Numbers rows(numbers_left.begin(),
-                               numbers_left.begin() + static_cast<ptrdiff_t>(rest.batches[i].size()));
+            const Numbers rows(
+                numbers_left.begin(),
+                numbers_left.begin() + static_cast<ptrdiff_t>(rest.batches[i].size()));
             REQUIRE(rest.batches[i] == expected_rows(rows));
           }
         }

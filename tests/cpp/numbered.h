@@ -68,11 +68,13 @@ struct Numbered {
 
   explicit Numbered(int64_t n) : number(n), small{n % 1000} {
     for (int64_t i = 0; i < n % 5; ++i) ids.push_back(n * 1'000'003 * (i % 2 == 0 ? 1 : -1));
-    for (int i = 0; i < 3; ++i) floats.push_back(static_cast<float>(n) + 0.25f * static_cast<float>(i));
+    for (int i = 0; i < 3; ++i)
+      floats.push_back(static_cast<float>(n) + 0.25f * static_cast<float>(i));
     for (int i = 0; i < 2 * (n % 4); ++i) frames.push_back(static_cast<float>(n * 10 + i));
     text = "record " + std::to_string(n);
     image = {static_cast<char>(n), 1, static_cast<char>(n >> 8), 2};
-    for (int64_t i = 0; i < n % 3; ++i) words.push_back(text + std::string(static_cast<size_t>(i), '!'));
+    for (int64_t i = 0; i < n % 3; ++i)
+      words.push_back(text + std::string(static_cast<size_t>(i), '!'));
     for (int64_t i = 0; i < n % 4; ++i) labels.push_back(std::to_string(n + i));
   }
 };
@@ -170,16 +172,19 @@ std::vector<T> values_at(Batch& batch, size_t c, size_t row) {
   }
   std::vector<T> values;
   if constexpr (std::is_same_v<T, std::string>) {
-    const auto* const offsets = BatchLayout::has_splits(column)
-                                    ? reinterpret_cast<const int64_t*>(batch.values(c).memory().data())
-                                    : ends;
+    const auto* const offsets =
+        BatchLayout::has_splits(column)
+            ? reinterpret_cast<const int64_t*>(batch.values(c).memory().data())
+            : ends;
     const auto* const bytes = reinterpret_cast<const char*>(batch.bytes(c).memory().data());
-    for (size_t i = begin; i < end; ++i) values.emplace_back(bytes + offsets[i], bytes + offsets[i + 1]);
+    for (size_t i = begin; i < end; ++i)
+      values.emplace_back(bytes + offsets[i], bytes + offsets[i + 1]);
   } else {
     const uint8_t* const numbers =
         BatchLayout::has_splits(column) ? batch.values(c).memory().data() : batch.fixed(c);
     values.resize(end - begin);
-    if (!values.empty()) std::memcpy(values.data(), numbers + begin * sizeof(T), values.size() * sizeof(T));
+    if (!values.empty())
+      std::memcpy(values.data(), numbers + begin * sizeof(T), values.size() * sizeof(T));
   }
   return values;
 }
