@@ -1,10 +1,15 @@
-// Functions on serialized Examples.
+// Functions on serialized Examples and SequenceExamples.
+#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
+
+#include <cstring>
+#include <utility>
 
 #include "bindings/arrays.h"
 #include "bindings/bindings.h"
 #include "bindings/buffers.h"
 #include "parse.h"
+#include "sequence.h"
 
 namespace headrace {
 
@@ -12,23 +17,89 @@ namespace py = pybind11;
 
 namespace {
 
+std::vector<ByteView> views(const py::list& serialized, Buffers& buffers) {
+  std::vector<ByteView> records;
+  for (const py::handle record : serialized) records.push_back(buffers.view(record));
+  return records;
+}
+
+[[noreturn]] void raise(const ParseError& error, size_t row) {
+  std::string text = error.text;
+  if (!error.detail.empty()) text += "\n" + error.detail;
+  const bool known = row != ParseError::kNoRow;
+  throw Error(Fault::kParse, text, "", known ? static_cast<int64_t>(row) : Error::kUnknown);
+}
+
 py::tuple parse_examples(const py::list& serialized, const std::shared_ptr<Schema>& schema,
                          bool single, const std::vector<std::string>& names) {
   Buffers buffers;
-  std::vector<ByteView> records;
-  for (const py::handle record : serialized) records.push_back(buffers.view(record));
+  const std::vector<ByteView> records = views(serialized, buffers);
   std::optional<ParseFailure> failure;
   std::unique_ptr<Batch> batch;
   {
     const py::gil_scoped_release release;
     batch = parse(records, names, schema, single ? ParseMode::kSingle : ParseMode::kBatch, failure);
   }
-  if (failure) {
-    std::string text = failure->error.text;
-    if (!failure->error.detail.empty()) text += "\n" + failure->error.detail;
-    throw Error(Fault::kParse, text, "", static_cast<int64_t>(failure->row));
-  }
+  if (failure) raise(failure->error, failure->row);
   return to_arrays(*batch);
+}
+
+// The values as an array that owns them.
+template <class T>
+py::array array_of(std::vector<T>&& values) {
+  auto owner = std::make_unique<std::vector<T>>(std::move(values));
+  const auto size = static_cast<py::ssize_t>(owner->size());
+  const T* const data = owner->data();
+  const py::capsule capsule(owner.get(), [](void* self) { delete static_cast<std::vector<T>*>(self); });
+  owner.release();
+  return py::array_t<T>(size, data, capsule);
+}
+
+// (data, offsets) of strings.
+py::tuple array_of_strings(const std::vector<ByteView>& strings) {
+  std::vector<int64_t> offsets{0};
+  offsets.reserve(strings.size() + 1);
+  for (const ByteView string : strings) {
+    offsets.push_back(offsets.back() + static_cast<int64_t>(string.size));
+  }
+  std::vector<uint8_t> data(static_cast<size_t>(offsets.back()));
+  for (size_t i = 0; i < strings.size(); ++i) {
+    if (strings[i].size == 0) continue;  // it may have no data
+    std::memcpy(data.data() + offsets[i], strings[i].data, strings[i].size);
+  }
+  return py::make_tuple(array_of(std::move(data)), array_of(std::move(offsets)));
+}
+
+py::list arrays_of(std::vector<SequenceColumn>& columns, const Schema& schema) {
+  py::list parts;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    SequenceColumn& column = columns[i];
+    const Kind kind = schema.columns()[i].kind;
+    py::object values = kind == Kind::kInt64   ? py::object(array_of(std::move(column.int64s)))
+                        : kind == Kind::kFloat ? py::object(array_of(std::move(column.floats)))
+                                               : py::object(array_of_strings(column.strings));
+    parts.append(py::make_tuple(values, array_of(std::move(column.counts)),
+                                array_of(std::move(column.rows))));
+  }
+  return parts;
+}
+
+py::tuple parse_sequence_examples(const py::list& serialized,
+                                  const std::shared_ptr<Schema>& context,
+                                  const std::shared_ptr<Schema>& lists,
+                                  const std::vector<std::string>& names) {
+  Buffers buffers;
+  const std::vector<ByteView> records = views(serialized, buffers);
+  const std::vector<std::string_view> name_views(names.begin(), names.end());
+  SequenceBatch batch;
+  ParseError error;
+  bool good;
+  {
+    const py::gil_scoped_release release;
+    good = parse_sequences(records, name_views, {*context, *lists}, batch, error);
+  }
+  if (!good) raise(error, error.row);
+  return py::make_tuple(arrays_of(batch.context, *context), arrays_of(batch.lists, *lists));
 }
 
 }  // namespace
@@ -36,6 +107,8 @@ py::tuple parse_examples(const py::list& serialized, const std::shared_ptr<Schem
 void register_parsing(py::module_& m) {
   m.def("parse_examples", &parse_examples, py::arg("serialized"), py::arg("schema"),
         py::arg("single"), py::arg("names"));
+  m.def("parse_sequence_examples", &parse_sequence_examples, py::arg("serialized"),
+        py::arg("context"), py::arg("lists"), py::arg("names"));
 }
 
 }  // namespace headrace

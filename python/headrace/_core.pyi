@@ -12,6 +12,11 @@ def crc32c(data: Any) -> int: ...
 def parse_examples(
     serialized: list[Any], schema: Schema, single: bool, names: list[str]
 ) -> tuple[Any, ...]: ...
+def parse_sequence_examples(
+    serialized: list[Any], context: Schema, lists: Schema, names: list[str]
+) -> tuple[list[Any], list[Any]]:
+    """One part (values, counts, rows) for each column of both schemas; values of strings are
+    (data, offsets). Counts and rows are those of sequence.h."""
 
 class Schema:
     """Columns: (key, kind, layout, type, shape, big_endian, default)."""
