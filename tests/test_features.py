@@ -129,6 +129,14 @@ class TestForeignFeatures:
                 hr.FixedLenSequenceFeature([], np.int64, True),
             ),
             (
+                "SparseFeature",
+                {
+                    "index_key": ["i"], "value_key": "v", "dtype": tf_dtype("float32"),
+                    "size": [3], "already_sorted": False,
+                },
+                hr.SparseFeature(("i",), "v", np.float32, (3,)),
+            ),
+            (
                 "RaggedFeature",
                 {
                     "dtype": tf_dtype("float32"), "value_key": "v", "partitions": (),
@@ -149,9 +157,15 @@ class TestForeignFeatures:
         spec = Spec({"a": foreign("VarLenFeature", dtype=tf_dtype("int64"))})
         assert pickle.loads(pickle.dumps(spec)) == Spec({"a": hr.VarLenFeature("int64")})
 
-    def test_sparse_feature_is_not_there_yet(self):
-        with pytest.raises(NotImplementedError, match="'a': SparseFeature is not supported yet"):
-            Spec({"a": foreign("SparseFeature", index_key="i", value_key="v")})
+    def test_partitions_are_ours_by_their_attributes(self):
+        of = {"dtype": "int64", "value_key": "v", "row_splits_dtype": "int32", "validate": False}
+        theirs = (foreign("RowLengths", key="p"), foreign("UniformRowLength", length=2))
+        ours = [hr.RaggedFeature.RowLengths("p"), hr.RaggedFeature.UniformRowLength(2)]
+        spec = Spec({"a": foreign("RaggedFeature", partitions=theirs, **of)})
+        assert spec == Spec({"a": hr.RaggedFeature(np.int64, "v", ours)})
+        assert spec != Spec({"a": hr.RaggedFeature(np.int64, "v", ours[:1])})
+        splits = [hr.RaggedFeature.RowSplits("p"), ours[1]]
+        assert spec != Spec({"a": hr.RaggedFeature(np.int64, "v", splits)})
 
 
 class TestDefaults:
@@ -260,6 +274,15 @@ class TestRefusals:
              "blocks of at least one value, got the shape \\[0\\]"),
             ({"a": hr.FixedLenSequenceFeature([], int, True, [1, 2])}, ValueError,
              "Input to reshape is a tensor with 2 values, but the requested shape has 1"),
+            ({"a": hr.SparseFeature([], "v", int, [])}, ValueError,
+             "Missing index_key for SparseFeature SparseFeature\\(index_key=\\[\\], "
+             "value_key='v', dtype=tf.int64, size=\\[\\], already_sorted=False\\)."),
+            ({"a": hr.SparseFeature("i", "v", int, [5])}, TypeError,
+             "vocab_size has to be a Tensor or Python int. Found <class 'list'>"),
+            ({"a": hr.SparseFeature(["i", "j"], "v", int, [5])}, ValueError,
+             "sp_ids and vocab_size have to have equal lengths."),
+            ({"a": hr.SparseFeature("i", "v", int, 5), "v": hr.FixedLenFeature([], int)},
+             ValueError, "Dense and sparse keys must not intersect; dense_keys: \\['v'\\]"),
             ({"a": hr.RawFeature([], bytes)}, ValueError, "RawFeature decodes numbers"),
             ({"a": hr.RawFeature([], int, little_endian=1)}, TypeError, "`little_endian` must be"),
             ({"a": hr.VarLenFeature(int), b"a": hr.VarLenFeature(int)}, ValueError,
@@ -294,8 +317,10 @@ class TestRefusals:
             ({"dtype": int, "partitions": 3}, TypeError,
              "Argument `partitions` must be a list or tuple. Receivedpartitions=3 of type int."),
             ({"dtype": int, "validate": 3}, TypeError, "Argument `validate` must be a bool; got 3"),
-            ({"dtype": int, "partitions": ["x"]}, NotImplementedError,
-             "partitions are not supported yet"),
+            ({"dtype": int, "partitions": ["x"]}, TypeError,
+             "Argument `partitions` cannot be cast to any of the partition types in \\(<class "
+             "'tensorflow.python.ops.parsing_config.RowSplits'>, .*\\); got: 'x' with type "
+             "<class 'str'>"),
         ],
         ids=repr,
     )  # fmt: skip

@@ -12,14 +12,29 @@ from . import _core
 from .arrays import BytesArray, RaggedArray, SparseArray
 from .build import build_info
 from .dataset import Dataset
+from .decode_raw import decode_raw
 from .describe import Description, describe
-from .errors import CorruptedError, DataLossError, Error, ParseError, TruncatedError
+from .errors import (
+    CorruptedError,
+    DataLossError,
+    Error,
+    ParseError,
+    ShapeError,
+    TruncatedError,
+)
 from .features import (
     FixedLenFeature,
     FixedLenSequenceFeature,
     RaggedFeature,
     RawFeature,
+    SparseFeature,
     VarLenFeature,
+)
+from .functions import (
+    parse_example,
+    parse_sequence_example,
+    parse_single_example,
+    parse_single_sequence_example,
 )
 from .index import Index
 from .iterator import DatasetIterator
@@ -49,13 +64,20 @@ __all__ = [
     "RaggedArray",
     "RaggedFeature",
     "RawFeature",
+    "ShapeError",
     "SparseArray",
+    "SparseFeature",
     "TFRecordDataset",
     "TFRecordWriter",
     "TruncatedError",
     "VarLenFeature",
     "__version__",
     "build_info",
+    "decode_raw",
     "describe",
     "encode_example",
+    "parse_example",
+    "parse_sequence_example",
+    "parse_single_example",
+    "parse_single_sequence_example",
 ]

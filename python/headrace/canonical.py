@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import operator
+from collections.abc import Iterable, Mapping
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -26,32 +28,90 @@ from .features import (
     FixedLenSequenceFeature,
     RaggedFeature,
     RawFeature,
+    SparseFeature,
     VarLenFeature,
+    as_feature,
+    tensorflow_text,
 )
-
-Key = str | bytes
-
-
-def raw_key(key: Key) -> bytes:
-    return key.encode() if isinstance(key, str) else key
+from .groups import Key, raw_key
 
 
-def canonical_feature(key: Key, feature: Feature) -> Feature:
-    dtype = getattr(feature, "dtype")  # noqa: B009 (each class has one, their base has not)
-    if dtype is None:
-        stop = "" if isinstance(feature, VarLenFeature) else "."
-        raise ValueError(f"Missing type for feature {key!s}. Received feature={feature!r}{stop}")
-    name = dtype_name(dtype)
-    if isinstance(feature, VarLenFeature):
-        _check_listed(name, LIST_TYPES, "sparse_types")
-        return VarLenFeature(_canonical(name))
-    if isinstance(feature, RaggedFeature):
-        splits = _canonical(dtype_name(feature.row_splits_dtype))
-        return dataclasses.replace(feature, dtype=_canonical(name), row_splits_dtype=splits)
+def canonical_features(
+    features: Mapping[Any, Any], kinds: tuple[type[Feature], ...]
+) -> dict[Any, Feature]:
+    """The features by sorted keys, their shapes and dtypes in canonical form, of these kinds only.
+    What complete_feature() does is left."""
+    return {key: _canonical_feature(key, features[key], kinds) for key in _sorted(features)}
+
+
+def check_blocks(features: Mapping[Any, Any]) -> None:
+    """What TensorFlow looks at first in the sequences of Examples."""
+    for feature in map(as_feature, features.values()):
+        if isinstance(feature, FixedLenSequenceFeature):
+            if not feature.allow_missing:
+                raise ValueError(
+                    "Unsupported: FixedLenSequenceFeature requires allow_missing to be True."
+                )
+            if not isinstance(feature.shape, Iterable):
+                name = type(feature.shape).__name__
+                raise TypeError(f"{name!r} object is not iterable")
+
+
+def complete_feature(feature: Any, attribute: str, *, narrow: bool = False) -> Feature:
+    """A canonical feature with its default; `attribute` is TensorFlow's name for its type.
+    `narrow`: fixed numbers may be of narrower types than those that Examples hold."""
+    name = dtype_name(feature.dtype)
+    if isinstance(feature, (VarLenFeature, SparseFeature, RaggedFeature)):
+        _check_listed(name, LIST_TYPES, attribute)
+        return feature
+    default = feature.default_value
     if isinstance(feature, FixedLenSequenceFeature):
-        return _checked_sequence(key, feature, name)
-    assert isinstance(feature, (FixedLenFeature, RawFeature))
-    shape = _fixed_shape(key, feature)
+        if default is None:
+            default = b"" if name == BYTES else 0
+            if name == "bool":
+                raise TypeError("Cannot convert 0 to EagerTensor of dtype bool")
+        default = convert_default(default, name, 1)
+        _check_listed(name, LIST_TYPES, attribute)
+    else:
+        if default is not None:
+            default = convert_default(default, name, math.prod(feature.shape))
+        if isinstance(feature, FixedLenFeature):
+            narrower = (*INT64_TYPES, *FLOAT_TYPES, BYTES)
+            _check_listed(name, narrower if narrow else LIST_TYPES, attribute)
+    completed: Feature = dataclasses.replace(feature, default_value=_kept(default))
+    return completed
+
+
+def _sorted(features: Mapping[Any, Any]) -> list[Any]:
+    for key in features:
+        if not isinstance(key, (str, bytes)):
+            raise TypeError(f"Cannot convert {[key]!r} to EagerTensor of dtype string")
+    return sorted(features, key=raw_key)
+
+
+def _canonical_feature(key: Key, given: Any, kinds: tuple[type[Feature], ...]) -> Feature:
+    feature = as_feature(given)
+    if not isinstance(feature, kinds):
+        name = type(given).__name__
+        raise ValueError(f"Unsupported {name} {tensorflow_text(given)} for key '{key!s}'")
+    if isinstance(feature, SparseFeature):
+        _check_sparse(feature)
+    dtype = getattr(feature, "dtype")  # noqa: B009 (each class has one, their base has not)
+    if dtype is None or (isinstance(dtype, str) and not dtype):
+        stop = "" if isinstance(feature, VarLenFeature) else "."
+        text = tensorflow_text(feature)
+        raise ValueError(f"Missing type for feature {key!s}. Received feature={text}{stop}")
+    name = dtype_name(dtype)
+    changes: dict[str, Any] = {"dtype": _canonical(name)}
+    if isinstance(feature, RaggedFeature):
+        changes["row_splits_dtype"] = _canonical(dtype_name(feature.row_splits_dtype))
+    if isinstance(feature, (FixedLenFeature, RawFeature)):
+        changes["shape"] = _fixed_shape(key, feature)
+    if isinstance(feature, FixedLenSequenceFeature):
+        if feature.shape is None:
+            text = tensorflow_text(feature)
+            raise ValueError(f"Missing shape for feature {key!s}. Received feature={text}.")
+        changes["shape"] = _dimensions(feature.shape)
     if isinstance(feature, RawFeature):
         if name == BYTES:
             raise ValueError(
@@ -60,38 +120,56 @@ def canonical_feature(key: Key, feature: Feature) -> Feature:
             )
         if not isinstance(feature.little_endian, bool):
             raise TypeError(f"`little_endian` must be a bool; got {feature.little_endian!r}")
+    return dataclasses.replace(feature, **changes)  # type: ignore[type-var]
+
+
+def _check_sparse(feature: SparseFeature) -> None:
+    text = tensorflow_text(feature)
+    if not feature.index_key:
+        raise ValueError(f"Missing index_key for SparseFeature {text}.")
+    if not feature.value_key:
+        raise ValueError(f"Missing value_key for SparseFeature {text}.")
+
+
+def check_size(feature: SparseFeature) -> None:
+    """The extents: an int for one index key, else a list of as many."""
+    keys, size = feature.index_key, feature.size
+    if isinstance(keys, str):
+        if not isinstance(size, Integral):
+            raise TypeError(f"vocab_size has to be a Tensor or Python int. Found {type(size)}")
+        sizes = [size]
     else:
-        _check_listed(name, (*INT64_TYPES, *FLOAT_TYPES, BYTES), "Tdense")
-    default = feature.default_value
-    if default is not None:
-        default = convert_default(default, name, math.prod(shape))
-    return dataclasses.replace(
-        feature, shape=shape, dtype=_canonical(name), default_value=_kept(default)
-    )
+        one = "vocab_size has to be a list of Tensors or Python ints. Found "
+        if not isinstance(size, Iterable):
+            raise TypeError(one + str(type(size)))
+        sizes = list(size)
+        for extent in sizes:
+            if not isinstance(extent, Integral):
+                raise TypeError(one + str(type(extent)))
+        if len(sizes) != len(keys):
+            raise ValueError("sp_ids and vocab_size have to have equal lengths.")
+    if any(not -(2**63) <= extent < 2**63 for extent in map(int, sizes)):
+        raise ValueError("Can't convert Python sequence with out-of-range integer to Tensor.")
 
 
-def _checked_sequence(key: Key, feature: FixedLenSequenceFeature, name: str) -> Feature:
-    if feature.shape is None:
-        raise ValueError(f"Missing shape for feature {key!s}. Received feature={feature!r}.")
-    shape = _dimensions(feature.shape)
-    if not feature.allow_missing:
-        raise ValueError("Unsupported: FixedLenSequenceFeature requires allow_missing to be True.")
-    if None in shape:
-        text = ",".join("?" if n is None else str(n) for n in (None, *shape))
-        raise ValueError(f"dense_shapes[0] has unknown rank or unknown inner dimensions: [{text}]")
-    if 0 in shape:
-        raise ValueError(
-            f"feature {key!s}: a FixedLenSequenceFeature needs blocks of at least one value, "
-            f"got the shape {list(shape)}"
-        )
-    _check_listed(name, LIST_TYPES, "Tdense")
-    default = feature.default_value
-    if default is None:
-        default = b"" if name == BYTES else 0
-    default = convert_default(default, name, 1)
-    return dataclasses.replace(
-        feature, shape=shape, dtype=_canonical(name), default_value=_kept(default)
-    )
+def check_block_shapes(shapes: list[tuple[int | None, ...]]) -> None:
+    """Of the dense features of Examples, each with its first, unknown dimension."""
+    for number, shape in enumerate(shapes):
+        if None in shape[1:]:
+            raise ValueError(
+                f"dense_shapes[{number}] has unknown rank or unknown inner dimensions: "
+                f"{shape_text(shape)}"
+            )
+        if shape[:1] == (None,) and 0 in shape:
+            raise ValueError(
+                "a FixedLenSequenceFeature needs blocks of at least one value, got the shape "
+                f"{list(shape[1:])}"
+            )
+
+
+def shape_text(shape: tuple[int | None, ...]) -> str:
+    """As TensorFlow's kernels print it."""
+    return "[" + ",".join("?" if n is None else str(n) for n in shape) + "]"
 
 
 def _canonical(name: str) -> Any:
@@ -146,12 +224,14 @@ def _dimensions(shape: Any) -> tuple[int | None, ...]:
 
 def _fixed_shape(key: Key, feature: FixedLenFeature | RawFeature) -> tuple[int, ...]:
     if feature.shape is None:
-        raise ValueError(f"Missing shape for feature {key!s}. Received feature={feature!r}.")
+        raise ValueError(
+            f"Missing shape for feature {key!s}. Received feature={tensorflow_text(feature)}."
+        )
     shape = _dimensions(feature.shape)
     if shape and shape[0] is None:
         raise ValueError(
             f"First dimension of shape for feature {key!s} unknown. Consider using "
-            f"FixedLenSequenceFeature. Received feature={feature!r}."
+            f"FixedLenSequenceFeature. Received feature={tensorflow_text(feature)}."
         )
     if None in shape:
         raise ValueError(
@@ -159,45 +239,3 @@ def _fixed_shape(key: Key, feature: FixedLenFeature | RawFeature) -> tuple[int, 
             f"{feature.shape!s}."
         )
     return tuple(n for n in shape if n is not None)
-
-
-def check_groups(features: dict[Key, Feature]) -> None:
-    """One key of a record is read in one way only."""
-    dense: list[Key] = []
-    sparse: list[Key] = []
-    ragged: dict[Key, RaggedFeature] = {}
-    for key, feature in features.items():
-        if isinstance(feature, VarLenFeature):
-            sparse.append(key)
-        elif isinstance(feature, RaggedFeature):
-            source = key if feature.value_key is None else feature.value_key
-            first = ragged.setdefault(source, feature)
-            for what, field in (("type", "dtype"), ("partition type", "row_splits_dtype")):
-                one, two = (dtype_name(getattr(f, field)) for f in (first, feature))
-                if one != two:
-                    raise ValueError(
-                        f"Conflicting {what} {_tensorflow_repr(one)} vs {_tensorflow_repr(two)} "
-                        f"for feature {source!s}."
-                    )
-        else:
-            dense.append(key)
-    _check_apart(("Dense", dense), ("sparse", sparse))
-    _check_apart(("Dense", dense), ("ragged", list(ragged)))
-    _check_apart(("Ragged", list(ragged)), ("sparse", sparse))
-
-
-def _tensorflow_repr(name: str) -> str:
-    return f"<dtype: '{'string' if name == BYTES else name}'>"
-
-
-def _check_apart(one: tuple[str, list[Key]], two: tuple[str, list[Key]]) -> None:
-    (name, keys), (other, others) = one, two
-    both = {raw_key(key) for key in keys} & {raw_key(key) for key in others}
-    if not both:
-        return
-    head = f"{name} and {other} keys must not intersect; {name.lower()}_keys: "
-    tail = f"{keys}, {other}_keys: {others}, intersection: "
-    tail += str({key for key in keys if raw_key(key) in both})
-    if (name, other) == ("Dense", "ragged"):
-        raise ValueError(head, tail)  # two arguments: so TensorFlow's text prints as a tuple
-    raise ValueError(head + tail)

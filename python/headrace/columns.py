@@ -1,4 +1,4 @@
-"""From a feature to its column in the core, and from the column's part to a value."""
+"""From a key of a record to its column in the core, and from the column's part to a value."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from typing import Any
 import numpy as np
 
 from .arrays import BytesArray, RaggedArray, SparseArray
-from .canonical import raw_key
 from .dtypes import BYTES, FLOAT_TYPES, dtype_name
 from .features import (
     Feature,
     FixedLenFeature,
     FixedLenSequenceFeature,
-    RaggedFeature,
     RawFeature,
-    VarLenFeature,
 )
 
 Column = tuple[bytes, str, str, str, tuple[int, ...], bool, Any]  # as _core.Schema takes it
@@ -35,12 +32,12 @@ class Reading:
     examples: Callable[[Part], Sequence[Any]]
 
 
-def read_feature(key: bytes, feature: Feature) -> Reading:
-    """The reading of a canonical feature, asked for as `key`."""
+def read_dense(key: bytes, feature: Feature) -> Reading:
+    """The reading of a complete feature of one of the dense classes."""
     return _READERS[type(feature)](key, feature)
 
 
-def _column(
+def column_of(
     key: bytes,
     layout: str,
     name: str,
@@ -57,7 +54,7 @@ def _column(
 
 def _read_fixed(key: bytes, feature: Any) -> Reading:
     name, shape = dtype_name(feature.dtype), feature.shape
-    column = _column(key, "fixed", name, shape, default=feature.default_value)
+    column = column_of(key, "fixed", name, shape, default=feature.default_value)
     if name == BYTES:
         return Reading(column, _strings(shape), _strings(shape))
     return _read_numbers(column)
@@ -65,7 +62,7 @@ def _read_fixed(key: bytes, feature: Any) -> Reading:
 
 def _read_raw(key: bytes, feature: Any) -> Reading:
     return _read_numbers(
-        _column(
+        column_of(
             key,
             "raw",
             dtype_name(feature.dtype),
@@ -98,25 +95,25 @@ def _vectors(part: Part) -> list[Any]:
     return [values[a:b] for a, b in itertools.pairwise(cuts)]
 
 
-def _read_varlen(key: bytes, feature: Any) -> Reading:
+def read_sparse(key: bytes, name: str) -> Reading:
     return Reading(
-        _column(key, "ragged", dtype_name(feature.dtype)),
+        column_of(key, "ragged", name),
         lambda part: SparseArray._of_rows(_values(part), part[-1]),
         lambda part: [SparseArray._of_vector(row) for row in _vectors(part)],
     )
 
 
-def _read_ragged(key: bytes, feature: Any) -> Reading:
-    source = key if feature.value_key is None else raw_key(feature.value_key)
-    wide = feature.row_splits_dtype == np.int64
+def read_ragged(key: bytes, name: str, splits: str) -> Reading:
+    wide = splits == "int64"
     return Reading(
-        _column(source, "ragged", dtype_name(feature.dtype)),
-        lambda part: RaggedArray._of(_values(part), part[-1] if wide else _narrow(part[-1])),
+        column_of(key, "ragged", name),
+        lambda part: RaggedArray._of(_values(part), part[-1] if wide else narrow(part[-1])),
         _vectors,
     )
 
 
-def _narrow(row_splits: Any) -> Any:
+def narrow(row_splits: Any) -> Any:
+    """int64 row splits as int32."""
     if row_splits[-1] > np.iinfo(np.int32).max:
         raise OverflowError(
             f"a batch of {row_splits[-1]} values has row splits that do not fit int32: use "
@@ -127,7 +124,7 @@ def _narrow(row_splits: Any) -> Any:
 
 def _read_sequence(key: bytes, feature: Any) -> Reading:
     name, shape = dtype_name(feature.dtype), feature.shape
-    column = _column(key, "sequence", name, shape, default=feature.default_value)
+    column = column_of(key, "sequence", name, shape, default=feature.default_value)
 
     def examples(part: Part) -> list[Any]:
         # Single examples are not padded: their part is that of a ragged column.
@@ -146,7 +143,5 @@ def _read_sequence(key: bytes, feature: Any) -> Reading:
 _READERS: dict[type[Feature], Callable[[bytes, Any], Reading]] = {
     FixedLenFeature: _read_fixed,
     RawFeature: _read_raw,
-    VarLenFeature: _read_varlen,
-    RaggedFeature: _read_ragged,
     FixedLenSequenceFeature: _read_sequence,
 }

@@ -7,6 +7,7 @@
     │   ├── TruncatedError     it ends inside a record
     │   └── CorruptedError     a checksum is wrong, or it never was a TFRecord file
     └── ParseError         a record is whole, but does not hold what was asked for
+        └── ShapeError         its features do not fit each other; a ValueError too
 
 Failures of the operating system stay ``OSError`` (``FileNotFoundError``, ``IsADirectoryError``,
 ``PermissionError``, ...) with ``errno`` and ``filename``. Arguments are ``TypeError`` and
@@ -16,7 +17,14 @@ Failures of the operating system stay ``OSError`` (``FileNotFoundError``, ``IsAD
 
 from __future__ import annotations
 
-__all__ = ["CorruptedError", "DataLossError", "Error", "ParseError", "TruncatedError"]
+__all__ = [
+    "CorruptedError",
+    "DataLossError",
+    "Error",
+    "ParseError",
+    "ShapeError",
+    "TruncatedError",
+]
 
 
 class Error(Exception):
@@ -62,3 +70,8 @@ class CorruptedError(DataLossError):
 
 class ParseError(Error):
     """A record is whole, but it does not hold the features that were asked for."""
+
+
+class ShapeError(ParseError, ValueError):
+    """Numbers of values that do not fit each other, or row splits that are none: what TensorFlow
+    finds when it puts parsed features together. It is a ValueError there, so here it is one too."""

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import _core
-from .canonical import Key, canonical_feature, check_groups, raw_key
-from .columns import Part, Reading, read_feature
-from .features import Feature, as_feature
+from .canonical import (
+    canonical_features,
+    check_block_shapes,
+    check_blocks,
+    check_size,
+    complete_feature,
+)
+from .columns import Part, Reading, read_dense, read_ragged, read_sparse
+from .compose import merge_sparse, partition_rows
+from .features import (
+    Feature,
+    FixedLenFeature,
+    FixedLenSequenceFeature,
+    RaggedFeature,
+    RawFeature,
+    SparseFeature,
+    VarLenFeature,
+)
+from .groups import Groups, Key, raw_key, result_order
 
 Element = dict[Key, Any]
+Compose = Callable[[Mapping[bytes, Any]], Any]
+
+_KINDS = (
+    VarLenFeature,
+    SparseFeature,
+    FixedLenFeature,
+    FixedLenSequenceFeature,
+    RaggedFeature,
+    RawFeature,
+)
 
 
 class Spec:
@@ -24,34 +51,33 @@ class Spec:
             raise TypeError(
                 f"Argument `features` must be a dict of features, got {type(features).__name__}"
             )
-        for key in features:
-            if not isinstance(key, (str, bytes)):
-                raise TypeError(f"Cannot convert {[key]!r} to EagerTensor of dtype string")
-        # Sorted, so that of several mistakes the one is named that TensorFlow names.
-        checked = {
-            key: canonical_feature(key, as_feature(key, features[key]))
-            for key in sorted(features, key=raw_key)
-        }
+        check_blocks(features)
+        checked = canonical_features(features, _KINDS)
         if len({raw_key(key) for key in checked}) < len(checked):
             raise ValueError(f"a key is there twice, as str and as bytes: {list(features)}")
-        check_groups(checked)
-        self.features: dict[Key, Feature] = {key: checked[key] for key in features}
-        self.readings: list[Reading] = []
+        groups = Groups(checked)
+        completed = _complete(checked, groups)
+        self.features: dict[Key, Feature] = {key: completed[key] for key in features}
+        self.result_order = result_order(checked, groups)
+
+        sources = _readings(completed, groups)
+        wanted = [raw_key(key) for key in self.features if raw_key(key) in sources]
+        # In the order of the features as far as they name what is read.
+        order = dict.fromkeys([*wanted, *sources])
+        self.readings = [sources[source] for source in order]
+        self._sources = list(order)
         self._schema: _core.Schema | None = None
-        self._places: list[int] = []  # of each feature: its reading
-        sources: dict[bytes, int] = {}
-        for key, feature in self.features.items():
-            reading = read_feature(raw_key(key), feature)
-            place = sources.setdefault(reading.column[0], len(self.readings))
-            if place == len(self.readings):
-                self.readings.append(reading)
-            self._places.append(place)
+        places = {source: place for place, source in enumerate(order)}
+        # Of each feature: the column that is its value, or how it is made of columns.
+        self._values: list[int | Compose] = [
+            places[source] if isinstance(source, bytes) else source
+            for source in (source_of(key, f) for key, f in self.features.items())
+        ]
         self._keys = tuple(self.features)
         # Nothing to wrap and one column for each key: the parts are the values.
-        self._plain = len(self.readings) == len(self._keys) and all(
+        self._plain = self._values == list(range(len(self.readings))) and all(
             reading.batch is None for reading in self.readings
         )
-        self._wraps = [(place, self.readings[place].batch) for place in self._places]
 
     @property
     def schema(self) -> _core.Schema:
@@ -60,16 +86,29 @@ class Spec:
         return self._schema
 
     def batch(self, parts: tuple[Part, ...]) -> Element:
-        """One batch as a dict."""
+        """One batch as a dict. Raises ShapeError for features that do not fit each other."""
         if self._plain:
             return dict(zip(self._keys, parts, strict=False))
-        values = [parts[i] if wrap is None else wrap(parts[i]) for i, wrap in self._wraps]
-        return dict(zip(self._keys, values, strict=False))
+        return self._element(
+            [
+                part if reading.batch is None else reading.batch(part)
+                for reading, part in zip(self.readings, parts, strict=True)
+            ]
+        )
 
     def examples(self, parts: tuple[Part, ...]) -> list[Element]:
         """The rows of a chunk that was parsed as single examples, each a dict."""
-        columns = [self.readings[place].examples(parts[place]) for place in self._places]
-        return [dict(zip(self._keys, row, strict=False)) for row in zip(*columns, strict=True)]
+        columns = [
+            reading.examples(part) for reading, part in zip(self.readings, parts, strict=True)
+        ]
+        return [self._element(row) for row in zip(*columns, strict=True)]
+
+    def _element(self, columns: list[Any] | tuple[Any, ...]) -> Element:
+        by_source = dict(zip(self._sources, columns, strict=True))
+        values = [
+            columns[value] if isinstance(value, int) else value(by_source) for value in self._values
+        ]
+        return dict(zip(self._keys, values, strict=True))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Spec):
@@ -84,3 +123,43 @@ class Spec:
 
     def __repr__(self) -> str:
         return repr(self.features)
+
+
+def source_of(key: Key, feature: Any) -> bytes | Compose:
+    """The raw key of the column that is the feature's value, or how it is made of columns."""
+    if isinstance(feature, SparseFeature):
+        return functools.partial(merge_sparse, feature)
+    if isinstance(feature, RaggedFeature):
+        if feature.partitions:
+            return functools.partial(partition_rows, key, feature)
+        return raw_key(key if feature.value_key is None else feature.value_key)
+    return raw_key(key)
+
+
+def _complete(checked: dict[Any, Feature], groups: Groups) -> dict[Any, Feature]:
+    """Defaults and types, in the order in which TensorFlow looks at them."""
+    completed = {key: complete_feature(checked[key], "Tdense", narrow=True) for key in groups.dense}
+    for key, feature in checked.items():
+        if key not in completed:
+            completed[key] = complete_feature(feature, "sparse_types")
+    blocks = [completed[key] for key in groups.dense]
+    check_block_shapes(
+        [
+            (None, *f.shape) if isinstance(f, FixedLenSequenceFeature) else f.shape  # type: ignore[attr-defined]
+            for f in blocks
+        ]
+    )
+    for feature in checked.values():
+        if isinstance(feature, SparseFeature):
+            check_size(feature)
+    return completed
+
+
+def _readings(features: dict[Any, Feature], groups: Groups) -> dict[bytes, Reading]:
+    """By raw keys."""
+    readings = {raw_key(key): read_dense(raw_key(key), features[key]) for key in groups.dense}
+    for key, name in groups.sparse.items():
+        readings[raw_key(key)] = read_sparse(raw_key(key), name)
+    for key, (name, splits) in groups.ragged.items():
+        readings[raw_key(key)] = read_ragged(raw_key(key), name, splits)
+    return readings

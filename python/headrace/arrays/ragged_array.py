@@ -22,15 +22,19 @@ class RaggedArray:
     ``row_splits`` is int64 or int32, has one element more than there are rows, starts with 0, does
     not decrease, and ends with ``len(values)``. The constructor checks that and copies nothing.
 
+    Rows that all have the same length by construction (a ``UniformRowLength`` above rows) say so:
+    ``uniform_row_length`` is that length, else None.
+
     ``r[i]`` is a row (sharing memory), ``r[i, j]`` an element of it; slices without a step share
     ``values``, other slices and sequences of ints or bools copy. ``r.tolist()`` gives nested lists,
     ``np.asarray(r)`` an object array with one array per row.
     """
 
-    __slots__ = ("_row_splits", "_values")
+    __slots__ = ("_row_splits", "_uniform_row_length", "_values")
 
     _values: Values
     _row_splits: npt.NDArray[Any]
+    _uniform_row_length: int | None
 
     def __init__(self, values: Any, row_splits: npt.ArrayLike) -> None:
         if not isinstance(values, (BytesArray, RaggedArray)):
@@ -53,13 +57,17 @@ class RaggedArray:
             )
         self._values = values
         self._row_splits = splits
+        self._uniform_row_length = None
 
     @classmethod
-    def _of(cls, values: Values, row_splits: npt.NDArray[Any]) -> RaggedArray:
+    def _of(
+        cls, values: Values, row_splits: npt.NDArray[Any], uniform_row_length: int | None = None
+    ) -> RaggedArray:
         """Unchecked: for columns that the core has made."""
         self = cls.__new__(cls)
         self._values = values
         self._row_splits = row_splits
+        self._uniform_row_length = uniform_row_length
         return self
 
     @property
@@ -88,6 +96,11 @@ class RaggedArray:
         return (self._row_splits,)
 
     @property
+    def uniform_row_length(self) -> int | None:
+        """The length of every row of the outermost level, where it is the same by construction."""
+        return self._uniform_row_length
+
+    @property
     def nrows(self) -> int:
         return len(self._row_splits) - 1
 
@@ -99,7 +112,7 @@ class RaggedArray:
     @property
     def shape(self) -> tuple[int | None, ...]:
         """``(nrows, None, ...)``: None for each extent that differs from row to row."""
-        return (self.nrows, None, *self._values.shape[1:])
+        return (self.nrows, self._uniform_row_length, *self._values.shape[1:])
 
     @property
     def ndim(self) -> int:
@@ -139,12 +152,14 @@ class RaggedArray:
         if isinstance(index, slice) and index.step in (None, 1):
             start, stop, _ = index.indices(self.nrows)
             splits = self._row_splits[start : max(start, stop) + 1]
-            return self._of(self._values[splits[0] : splits[-1]], splits - splits[0])
+            uniform = self._uniform_row_length
+            return self._of(self._values[splits[0] : splits[-1]], splits - splits[0], uniform)
         rows = row_numbers(index, self.nrows)
         positions, splits = gather(
             self._row_splits[rows].astype(np.int64), self._row_splits[rows + 1].astype(np.int64)
         )
-        return self._of(self._values[positions], splits.astype(self._row_splits.dtype))
+        splits = splits.astype(self._row_splits.dtype)
+        return self._of(self._values[positions], splits, self._uniform_row_length)
 
     def tolist(self) -> list[Any]:
         """Nested lists of Python numbers or ``bytes``."""
@@ -178,12 +193,14 @@ class RaggedArray:
 
     def __reduce__(self) -> tuple[object, ...]:
         # Not through the constructor: rows that TensorFlow lets through unchecked must survive.
-        return _restore, (self._values, self._row_splits)
+        return _restore, (self._values, self._row_splits, self._uniform_row_length)
 
     def __repr__(self) -> str:
         dtype = "bytes" if self.dtype is bytes else self.dtype
         return f"RaggedArray(shape={shape_text(self.shape)}, dtype={dtype}, {rows_text(self)})"
 
 
-def _restore(values: Values, row_splits: npt.NDArray[Any]) -> RaggedArray:
-    return RaggedArray._of(values, row_splits)
+def _restore(
+    values: Values, row_splits: npt.NDArray[Any], uniform_row_length: int | None = None
+) -> RaggedArray:
+    return RaggedArray._of(values, row_splits, uniform_row_length)

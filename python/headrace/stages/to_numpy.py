@@ -28,7 +28,8 @@ def _plain(element: Any) -> Any:
     if isinstance(element, BytesArray):
         return np.asarray(element)
     if isinstance(element, RaggedArray) and element.dtype is bytes:
-        return RaggedArray._of(_plain(element.values), element.row_splits)
+        values = _plain(element.values)
+        return RaggedArray._of(values, element.row_splits, element.uniform_row_length)
     if isinstance(element, SparseArray) and element.dtype is bytes:
         return SparseArray(element.indices, np.asarray(element.values), element.dense_shape)
     return element
