@@ -397,7 +397,7 @@ def test_values_of_a_batch():
     assert batch["names"].tolist() == [[b"a", b"b"], [b"c", b"d"]]
     assert batch["half"].astype(float).tolist() == [1.0, 2.0]
 
-    first, second = spec.examples(parts)
+    first, second = map(spec.element, spec.rows(parts))
     assert first["ragged"].tolist() == [1, 2]
     assert second["sparse"].dense_shape.tolist() == [2]
     assert isinstance(first["fixed"], np.int64)

@@ -10,6 +10,7 @@ from . import files
 from .iterator import DatasetIterator
 from .node import passes_of, split
 from .options import Options
+from .sequence_spec import SequenceSpec
 from .spec import Spec
 from .stages import count_records
 from .verbs import (
@@ -19,6 +20,7 @@ from .verbs import (
     Batch,
     Map,
     Parse,
+    ParseSequences,
     Prefetch,
     Repeat,
     Shard,
@@ -78,13 +80,29 @@ class Dataset:
         Before or behind ``batch`` makes no difference: a batch is parsed as a whole. Raises
         ValueError and TypeError with TensorFlow's text for features that cannot be.
         """
-        if any(isinstance(verb, Parse) for verb in self._verbs):
-            raise TypeError("parse_example: the elements are parsed already")
-        if sum(isinstance(verb, Batch) for verb in self._verbs) > 1:
+        self._check_serialized("parse_example")
+        return self._then(Parse(Spec(features)))
+
+    def parse_sequence_example(
+        self,
+        context_features: Mapping[Any, Any] | None = None,
+        sequence_features: Mapping[Any, Any] | None = None,
+        num_parallel_calls: int | None = None,
+        deterministic: bool | None = None,
+    ) -> Dataset:
+        """Parses serialized SequenceExamples: elements become ``(context, sequences, lengths)``, as
+        hr.parse_sequence_example gives them: behind ``batch`` for the whole batch, before it for
+        each alone. Runs in the thread that asks for the element."""
+        self._check_serialized("parse_sequence_example")
+        return self._then(ParseSequences(SequenceSpec(context_features, sequence_features)))
+
+    def _check_serialized(self, verb: str) -> None:
+        if any(isinstance(other, (Parse, ParseSequences)) for other in self._verbs):
+            raise TypeError(f"{verb}: the elements are parsed already")
+        if sum(isinstance(other, Batch) for other in self._verbs) > 1:
             raise ValueError(
                 "Expected serialized to be a scalar or vector: the dataset is batched twice"
             )
-        return self._then(Parse(Spec(features)))
 
     def as_tuple(self, *names: str | bytes) -> Dataset:
         """Elements become tuples of these features, instead of dicts; of all of them without

@@ -6,7 +6,7 @@ import hashlib
 import os
 from typing import Any
 
-from .verbs import HOW, Map, Parse, Source, Verb
+from .verbs import HOW, Map, Parse, ParseSequences, Source, Verb
 
 _LONGEST_CHAIN = 240
 
@@ -23,7 +23,7 @@ def fingerprint(verbs: tuple[Verb, ...], sizes: list[int]) -> dict[str, Any]:
     specs = [
         [(key, type(f).__name__, f.meaning()) for key, f in verb.spec.features.items()]
         for verb in steps
-        if isinstance(verb, Parse)
+        if isinstance(verb, (Parse, ParseSequences))
     ]
     return {
         "files": len(source.files),
@@ -59,6 +59,8 @@ def differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
 def _step(verb: Verb) -> str:
     if isinstance(verb, Parse):
         return "parse_example"
+    if isinstance(verb, ParseSequences):
+        return "parse_sequence_example"
     return "map" if isinstance(verb, Map) else str(verb)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import _core
 from .sequence_spec import SequenceSpec
 from .serialized import Shape, names_of, shape_text, strings_of
 from .spec import Spec
@@ -50,8 +49,7 @@ def parse_example(
             f"name.shape={shape_text(names_shape)}, serialized.shape={shape_text(shape)}"
         )
     single = shape == ()
-    parts = _core.parse_examples(records, spec.schema, single, [] if single else names)
-    element = spec.examples(parts)[0] if single else spec.batch(parts)
+    element = spec.parse(records, [] if single else names, single)
     return {key: element[key] for key in spec.result_order}
 
 

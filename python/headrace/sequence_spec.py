@@ -138,10 +138,21 @@ class SequenceSpec:
         self.context.complete("Tcontext_dense")
         self.lists.complete("feature_list_dense_types")
 
+    @property
+    def features(self) -> dict[tuple[str, Key], Feature]:
+        """Canonical ones, by where they are and their key."""
+        halves = {"context": self.context, "lists": self.lists}
+        return {
+            (name, key): feature
+            for name, half in halves.items()
+            for key, feature in half.features.items()
+        }
+
     def parse(
         self, records: list[Any], names: list[str], single: bool
     ) -> tuple[Element, Element, Element]:
-        """Context, lists and lengths of the lists; of a single example where `records` is one."""
+        """Context, lists and the lengths of the dense lists: of a batch, or of a single example.
+        Raises ParseError."""
         context, lists = _core.parse_sequence_examples(
             records, self.context.schema, self.lists.schema, names
         )
@@ -155,13 +166,10 @@ class SequenceSpec:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SequenceSpec):
             return NotImplemented
-        return self._meaning() == other._meaning()
+        return self.features == other.features
 
     def __hash__(self) -> int:
-        return hash(self._meaning())
-
-    def _meaning(self) -> tuple[Any, ...]:
-        return tuple(tuple(half.features.items()) for half in (self.context, self.lists))
+        return hash(tuple(self.features.items()))
 
     def __reduce__(self) -> tuple[object, ...]:
         return SequenceSpec, self._given

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import _core
@@ -73,6 +73,7 @@ class Spec:
             places[source] if isinstance(source, bytes) else source
             for source in (source_of(key, f) for key, f in self.features.items())
         ]
+        self._composes = not all(isinstance(value, int) for value in self._values)
         self._keys = tuple(self.features)
         # Nothing to wrap and one column for each key: the parts are the values.
         self._plain = self._values == list(range(len(self.readings))) and all(
@@ -85,26 +86,33 @@ class Spec:
             self._schema = _core.Schema([reading.column for reading in self.readings])
         return self._schema
 
+    def parse(self, records: list[Any], names: list[str], single: bool) -> Element:
+        """Serialized Examples as a batch, or the only one as a single example. Raises
+        ParseError."""
+        parts = _core.parse_examples(records, self.schema, single, names)
+        return self.element(self.rows(parts)[0]) if single else self.batch(parts)
+
     def batch(self, parts: tuple[Part, ...]) -> Element:
         """One batch as a dict. Raises ShapeError for features that do not fit each other."""
         if self._plain:
             return dict(zip(self._keys, parts, strict=False))
-        return self._element(
+        return self.element(
             [
                 part if reading.batch is None else reading.batch(part)
                 for reading, part in zip(self.readings, parts, strict=True)
             ]
         )
 
-    def examples(self, parts: tuple[Part, ...]) -> list[Element]:
-        """The rows of a chunk that was parsed as single examples, each a dict."""
+    def rows(self, parts: tuple[Part, ...]) -> list[tuple[Any, ...]]:
+        """The rows of a chunk that was parsed as single examples, as element() takes them."""
         columns = [
             reading.examples(part) for reading, part in zip(self.readings, parts, strict=True)
         ]
-        return [self._element(row) for row in zip(*columns, strict=True)]
+        return list(zip(*columns, strict=True))
 
-    def _element(self, columns: list[Any] | tuple[Any, ...]) -> Element:
-        by_source = dict(zip(self._sources, columns, strict=True))
+    def element(self, columns: Sequence[Any]) -> Element:
+        """One element as a dict, from the value of each column. Raises ShapeError."""
+        by_source = dict(zip(self._sources, columns, strict=True)) if self._composes else {}
         values = [
             columns[value] if isinstance(value, int) else value(by_source) for value in self._values
         ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from .options import Options
 from .passes import Passes
+from .sequence_spec import SequenceSpec
 from .spec import Spec
 
 
@@ -72,6 +73,14 @@ class Parse(Verb):
 
     def __str__(self) -> str:
         return f"parse_example({len(self.spec.features)} features)"
+
+
+@dataclasses.dataclass(frozen=True)
+class ParseSequences(Verb):
+    spec: SequenceSpec
+
+    def __str__(self) -> str:
+        return f"parse_sequence_example({len(self.spec.features)} features)"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -159,6 +159,17 @@ class LoadBatches(Load):
             raise
 
 
+def _finish(node: Node) -> Callable[[Any], Any] | None:
+    """What makes an element of a row; None if it is one. Its errors are those of this element."""
+    if node.spec is None:
+        return None
+    element = node.spec.element
+    if node.names is None:
+        return element
+    select = _tuple_of(node.names)
+    return lambda row: select(element(row))
+
+
 class LoadExamples(Load):
     """Single elements: the loader's chunks, taken apart. The position is that of the chunk and a
     number of rows behind it."""
@@ -166,8 +177,8 @@ class LoadExamples(Load):
     def __init__(self, split: Split, state: State | None) -> None:
         super().__init__(split, state)
         node = split.node
-        self._wrap: Callable[[Any], Any] = _strings if node.spec is None else node.spec.examples
-        self._select = None if node.names is None else _tuple_of(node.names)
+        self._wrap: Callable[[Any], Any] = _strings if node.spec is None else node.spec.rows
+        self._finish = _finish(node)
         self._rows: Iterator[Any] = iter(())
         self._chunk_start = self._loader.state()
         self._row = 0
@@ -176,7 +187,7 @@ class LoadExamples(Load):
     def __next__(self) -> Any:
         for row in self._rows:
             self._row += 1
-            return row
+            return row if self._finish is None else self._finish(row)
         while True:
             start = self._loader.state()
             try:
@@ -189,11 +200,8 @@ class LoadExamples(Load):
             self._behind -= skipped
             if skipped < len(rows):
                 break
-        if self._select is not None:
-            rows = list(map(self._select, rows))
         self._rows = iter(rows[skipped:])
-        self._row += 1
-        return next(self._rows)
+        return next(self)
 
     def _position(self) -> State:
         return self._chunk_start

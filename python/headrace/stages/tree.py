@@ -6,7 +6,20 @@ import functools
 from typing import Any
 
 from ..node import Split, begins_in_vain, passes_of
-from ..verbs import FUNCTIONS, AsTuple, Batch, Map, Parse, Repeat, Shard, Shuffle, Skip, Take, Verb
+from ..verbs import (
+    FUNCTIONS,
+    AsTuple,
+    Batch,
+    Map,
+    Parse,
+    ParseSequences,
+    Repeat,
+    Shard,
+    Shuffle,
+    Skip,
+    Take,
+    Verb,
+)
 from .batch import BatchStage
 from .load import LoadBatches, LoadExamples
 from .map import AsTupleStage, MapStage
@@ -22,6 +35,7 @@ _STAGES: dict[type[Verb], Any] = {
     Batch: BatchStage,
     Map: MapStage,
     Parse: ParseStage,
+    ParseSequences: ParseStage,
     Shard: ShardStage,
     Skip: SkipStage,
     Take: TakeStage,
