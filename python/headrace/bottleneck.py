@@ -7,7 +7,7 @@ from typing import Any
 
 _ADVICE = {
     "read": "reading the files: faster storage, or more threads where reads wait for it",
-    "order": "finding where records end and giving them their places, which one thread does at a time",
+    "order": "finding where records end and what their places are: one thread at a time does it",
     "checksum": "checksums of the data: verify_checksums=False would do without",
     "locate": "finding the features in the records: fewer or shorter names",
     "decode": "counting and decoding values: more threads, or fewer features",
@@ -33,8 +33,8 @@ def sentence(seconds: Mapping[str, float], elapsed: float, threads: int) -> str:
         return "Nothing has been read yet."
     if waited < 0.1 * elapsed:
         return (
-            f"The consumer bounds this pass: it waited {waited / elapsed:.0%} of the time for batches, "
-            "the rest was its own."
+            f"The consumer bounds this pass: it waited {waited / elapsed:.0%} of the time for "
+            "batches, the rest was its own."
         )
     busy = {stage: seconds[stage] for stage in _ADVICE}
     total = sum(busy.values()) or 1.0
