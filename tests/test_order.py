@@ -149,7 +149,7 @@ class TestParseBehindPython:
         assert [bits(e) for e in single] == [bits(e) for e in records.parse_example(SPEC)]
 
     def test_of_what_is_no_example(self, ten):
-        with pytest.raises(TypeError, match="needs serialized Examples: bytes, or a batch of them"):
+        with pytest.raises(TypeError, match="needs serialized protos: bytes, or a batch of them"):
             list(ten.map(int).parse_example(SPEC))
 
 
