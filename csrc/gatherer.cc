@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kGroupBytes = size_t{256} << 10;  // parsed at a time, to stay in the cache
 constexpr size_t kGroupRows = 4096;
+constexpr int64_t kCachedWindow = 20'000;  // records whose entries stay in the cache
 
 const Verb* find_shuffle(const std::vector<Verb>& verbs) {
   const auto found = std::find_if(verbs.begin(), verbs.end(),
@@ -43,7 +44,8 @@ Streams::Rules rules_of(const LoaderJob& job) {
 Gatherer::Gatherer(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout, Outbox& outbox)
     : job_(job), layout_(std::move(layout)), outbox_(outbox), shuffle_verb_(find_shuffle(job.verbs)),
       streams_(job.files, rules_of(job)), inner_(verbs_before(job.verbs, shuffle_verb_)),
-      outer_(verbs_behind(job.verbs, shuffle_verb_)), outer_has_verbs_(!outer_.counters().empty()) {}
+      outer_(verbs_behind(job.verbs, shuffle_verb_)), outer_has_verbs_(!outer_.counters().empty()),
+      large_(shuffle_verb_ != nullptr && shuffle_verb_->a > kCachedWindow) {}
 
 // --- positions ---
 
@@ -244,6 +246,10 @@ void Gatherer::feed() {
     if (shuffle_) {
       shuffle_->push(keep(block, record));
       if (!shuffle_->full()) continue;
+      if (large_) {  // the draws are known beforehand, and each looks somewhere else in memory
+        shuffle_->prefetch(24);
+        window_.prefetch_entry(shuffle_->glimpse(16));
+      }
     }
     emit(shuffle_ ? shuffle_->draw() : keep(block, record));
     if (ended_ || pass != pass_ || iteration != iteration_) return;  // the source began anew

@@ -102,6 +102,7 @@ class Gatherer final : public Pipeline {
   Plan outer_;              // behind it
   bool outer_has_verbs_;
   std::optional<Shuffle> shuffle_;
+  bool large_ = false;  // the window does not stay in a core's cache
   Window window_;
   Refill refill_;
   uint64_t pass_ = 0, iteration_ = 0;

@@ -17,12 +17,9 @@ class Philox {
 
   // Output number t of the sequence, counted from 0.
   uint32_t at(uint64_t t) {
-    const uint64_t block = t / 4;
-    if (block != block_) {
-      block_ = block;
-      outputs_ = generate(block);
-    }
-    return outputs_[t % 4];
+    Block& block = blocks_[t / 4 % blocks_.size()];
+    if (block.number != t / 4) block = {t / 4, generate(t / 4)};
+    return block.outputs[t % 4];
   }
 
   uint64_t lo() const { return lo_; }
@@ -44,8 +41,12 @@ class Philox {
   }
 
   uint64_t lo_ = 0, hi_ = 0;
-  uint64_t block_ = UINT64_MAX;
-  std::array<uint32_t, 4> outputs_{};
+  // The latest blocks, so that looking a little ahead costs nothing.
+  struct Block {
+    uint64_t number = UINT64_MAX;
+    std::array<uint32_t, 4> outputs{};
+  };
+  std::array<Block, 8> blocks_{};
 };
 
 }  // namespace headrace

@@ -18,7 +18,11 @@ uint32_t Shuffle::draw() {
   assert(!empty());
   const uint64_t live = pushed_ - drawn_;
   const uint64_t first = drawn_ % size_;
-  const uint64_t place = (first + generator_.at(drawn_) % live) % size_;
+  const uint64_t random = generator_.at(drawn_);
+  // Most windows are small enough for the cheaper division.
+  const uint64_t step = live <= UINT32_MAX ? static_cast<uint32_t>(random) % static_cast<uint32_t>(live)
+                                           : random;
+  const uint64_t place = first + step < size_ ? first + step : first + step - size_;
   ++drawn_;
   const uint32_t element = ring_[place];
   ring_[place] = ring_[first];

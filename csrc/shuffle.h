@@ -43,6 +43,11 @@ class Shuffle {
   uint32_t draw();
 
 
+  // While the ring is full, what draw number drawn() + `ahead` will look at, if nothing moves until
+  // then: hints for the cache. The place, and later the element in it.
+  void prefetch(uint64_t ahead) { __builtin_prefetch(&ring_[place_of(drawn_ + ahead)], 1); }
+  uint32_t glimpse(uint64_t ahead) { return ring_[place_of(drawn_ + ahead)]; }
+
   static constexpr uint64_t kNothing = UINT64_MAX;
 
   // For a restore: which elements of the input (by number) the ring holds, by place, when `drawn`
@@ -58,6 +63,8 @@ class Shuffle {
   void set(uint64_t place, uint32_t element) { ring_[place] = element; }
 
  private:
+  uint64_t place_of(uint64_t draw) { return (draw + generator_.at(draw) % size_) % size_; }
+
   uint64_t size_;
   Philox generator_;
   uint64_t pushed_ = 0, drawn_ = 0;

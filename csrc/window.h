@@ -40,6 +40,9 @@ class Window {
     return {segments_[entry.segment].memory.data() + entry.at, entry.size};
   }
 
+  // A hint for the cache.
+  void prefetch_entry(uint32_t record) const { __builtin_prefetch(&entries_[record], 1); }
+
   // Takes a record out; its bytes stay where they are until unpin(), once for each record.
   Entry take(uint32_t record);
   void unpin(uint32_t segment);
