@@ -2,7 +2,9 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <utility>
 
 #include "bindings/arrays.h"
@@ -102,6 +104,21 @@ py::tuple parse_sequence_examples(const py::list& serialized,
   return py::make_tuple(arrays_of(batch.context, *context), arrays_of(batch.lists, *lists));
 }
 
+// With std::sort as TensorFlow does, since it shows where places are equal.
+py::array sort_places(const py::array_t<int64_t, py::array::c_style>& places) {
+  const auto rows = static_cast<size_t>(places.shape(0));
+  const auto rank = static_cast<size_t>(places.shape(1));
+  const int64_t* const data = places.data();
+  std::vector<int64_t> order(rows);
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](int64_t i, int64_t j) {
+    const int64_t* const a = data + static_cast<size_t>(i) * rank;
+    const int64_t* const b = data + static_cast<size_t>(j) * rank;
+    return std::lexicographical_compare(a, a + rank, b, b + rank);
+  });
+  return array_of(std::move(order));
+}
+
 }  // namespace
 
 void register_parsing(py::module_& m) {
@@ -109,6 +126,7 @@ void register_parsing(py::module_& m) {
         py::arg("single"), py::arg("names"));
   m.def("parse_sequence_examples", &parse_sequence_examples, py::arg("serialized"),
         py::arg("context"), py::arg("lists"), py::arg("names"));
+  m.def("sort_places", &sort_places, py::arg("places"));
 }
 
 }  // namespace headrace

@@ -18,6 +18,10 @@ def parse_sequence_examples(
     """One part (values, counts, rows) for each column of both schemas; values of strings are
     (data, offsets). Counts and rows are those of sequence.h."""
 
+def sort_places(places: Any) -> Any:
+    """Row numbers of an int64 (n, rank) array in the order of the rows. Equal rows come as
+    TensorFlow has them: in their order if n <= 16, else as std::sort of libstdc++ leaves them."""
+
 class Schema:
     """Columns: (key, kind, layout, type, shape, big_endian, default)."""
 

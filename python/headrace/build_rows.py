@@ -35,6 +35,7 @@ def from_row_lengths(values: Any, lengths: Splits, validate: bool) -> RaggedArra
 
 
 def from_row_starts(values: Any, starts: Splits, validate: bool) -> RaggedArray:
+    check_shape(values)
     if validate:
         text = "Arguments to from_row_starts do not form a valid RaggedTensor"
         if len(starts):
@@ -58,12 +59,19 @@ def from_value_rowids(values: Any, rowids: Splits, validate: bool) -> RaggedArra
         text = "Arguments to from_value_rowids do not form a valid RowPartition"
         _check_natural(rowids[:1], text)
         _check_ascending(rowids, text)
-    rows = int(rowids[-1]) + 1 if len(rowids) else 0
+    short = rowids.astype(np.int32)  # TensorFlow counts in these
+    rows = int((short[-1:] + np.int32(1)).sum())
     if rows < 0:
         raise ShapeError(f"size ({rows}) must be non-negative")
-    if len(rowids) and rowids.min() < 0:
+    if (short < 0).any():
         raise ShapeError("Input arr must be non-negative!")
-    lengths = np.bincount(rowids[rowids < rows], minlength=rows).astype(rowids.dtype)
+    lengths = np.bincount(short[short < rows], minlength=rows).astype(rowids.dtype)
+    wide_rows = int((rowids[-1:] + rowids.dtype.type(1)).sum())
+    if rows != wide_rows:
+        raise ShapeError(
+            f"Tensor's shape ({rows},) is not compatible with supplied shape ({wide_rows},)."
+        )
+    check_shape(values)
     if len(values) != len(rowids):
         raise ShapeError(f"Shapes ({len(values)},) and ({len(rowids)},) are incompatible")
     return _ragged(values, ends_of(lengths), validate)
@@ -124,10 +132,13 @@ def ends_of(lengths: Splits) -> Splits:
 
 
 def check_shape(column: Any) -> None:
-    """Raises ShapeError for rows made from no splits at all: there are -1 of them."""
+    """Raises ShapeError for rows made from no splits at all, as there are -1 of them, and for rows
+    of a negative length."""
     while isinstance(column, RaggedArray):
-        if not len(column.row_splits):
-            raise ShapeError("Dimension -1 must be >= 0")
+        length = column.uniform_row_length
+        for extent in (len(column.row_splits) - 1, 0 if length is None else length):
+            if extent < 0:
+                raise ShapeError(f"Dimension {extent} must be >= 0")
         column = column.values
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _core
 from .arrays import RaggedArray, SparseArray
 from .arrays.rows import gather
 from .build_rows import (
@@ -69,13 +70,14 @@ def merge_sparse(feature: SparseFeature, columns: Columns) -> SparseArray:
     size = [feature.size] if isinstance(feature.index_key, str) else list(feature.size)
     shape = np.concatenate([indices[0].dense_shape[:-1], np.array(size, np.int64)])
     if not feature.already_sorted:
-        order = np.lexsort(places.T[::-1])
+        order = _core.sort_places(places)
         places, values = places[order], values[order]
     return SparseArray(places, values, shape)
 
 
 def partition_rows(key: Key, feature: RaggedFeature, columns: Columns) -> Any:
-    """The rows that the partitions make of the feature's values, outermost partition first."""
+    """The rows that the partitions make of the feature's values, outermost partition first. They
+    may still have an impossible shape, which TensorFlow finds later: see check_shape()."""
     value_key = key if feature.value_key is None else feature.value_key
     rows = columns[raw_key(value_key)]
     if not isinstance(rows, RaggedArray):
@@ -90,7 +92,6 @@ def partition_rows(key: Key, feature: RaggedFeature, columns: Columns) -> Any:
             rows = _partition_each(rows, partition, key, feature, columns, outer)
         if outer is not None:
             rows = from_row_splits(rows, outer, feature.validate)
-    check_shape(rows)
     return rows
 
 
@@ -129,16 +130,16 @@ def _partition_each(
     given = numbers.values.astype(rows.row_splits.dtype)
     counts = np.diff(numbers.row_splits)
     if isinstance(partition, RowLengths):
-        return RaggedArray._of(from_row_lengths(values, given, validate), numbers.row_splits)
+        return _with_values(numbers, from_row_lengths(values, given, validate))
     if isinstance(partition, (RowSplits, RowLimits)):
-        limits = given + _repeat(rows.row_splits[:-1], counts)
-        return RaggedArray._of(from_row_limits(values, limits, validate), numbers.row_splits)
+        limits = _shifted(given, rows, counts)
+        return _with_values(numbers, from_row_limits(values, limits, validate))
     if isinstance(partition, RowStarts):
-        starts = given + _repeat(rows.row_splits[:-1], counts)
-        return RaggedArray._of(from_row_starts(values, starts, validate), numbers.row_splits)
+        starts = _shifted(given, rows, counts)
+        return _with_values(numbers, from_row_starts(values, starts, validate))
     lengths = np.zeros(len(counts), given.dtype)  # how many rows each row becomes
     np.maximum.at(lengths, np.repeat(np.arange(len(counts)), counts), given + given.dtype.type(1))
-    rowids = given + _repeat(ends_of(lengths)[:-1], counts)
+    rowids = given + np.repeat(ends_of(lengths)[:-1], counts)
     return from_row_lengths(from_value_rowids(values, rowids, validate), lengths, validate)
 
 
@@ -147,7 +148,6 @@ def _cut_evenly(rows: RaggedArray, length: Any, validate: bool) -> RaggedArray:
     if isinstance(rows.values, RaggedArray):
         check_shape(rows.values)
         values: Any = from_uniform_row_length(rows.values, length, dtype, validate)
-        check_shape(values)
     else:
         values = reshape_rows(rows.values, length, dtype)
     size = row_length(length, length, dtype)
@@ -164,8 +164,19 @@ def _without_first(rows: RaggedArray) -> RaggedArray:
     return RaggedArray._of(rows.values[positions], cuts.astype(rows.row_splits.dtype))
 
 
-def _repeat(starts: Any, counts: Any) -> Any:
-    """The start of each row, once for each of its numbers."""
-    if len(starts) != len(counts) and 1 not in (len(starts), len(counts)):
-        raise ShapeError(f"Incompatible shapes: [{len(starts)}] vs. [{len(counts)}]")
-    return np.repeat(*np.broadcast_arrays(starts, counts))
+def _shifted(given: Any, rows: RaggedArray, counts: Any) -> Any:
+    """The numbers of each row, counted from the first value of all."""
+    starts = rows.row_splits[:-1]
+    if len(counts) not in (1, len(starts)):
+        raise ShapeError(f"Dimensions {len(starts)} and {len(counts)} are not compatible")
+    shifts = np.repeat(starts, counts)
+    if len(given) != len(shifts) and 1 not in (len(given), len(shifts)):
+        raise ShapeError(f"Incompatible shapes: [{len(given)}] vs. [{len(shifts)}]")
+    return given + shifts
+
+
+def _with_values(rows: RaggedArray, values: RaggedArray) -> RaggedArray:
+    """The same rows of other values."""
+    if len(rows.values) != len(values):
+        raise ShapeError(f"Shapes ({len(rows.values)},) and ({len(values)},) are incompatible")
+    return RaggedArray._of(values, rows.row_splits)

@@ -110,7 +110,7 @@ class SparseFeature(Feature):
 
     Result: SparseArray of dense_shape ``[B, *size]``, value k of the feature `value_key` at
     ``(record, *its indices)``; of a single example ``[*size]``. Sorted by place unless
-    `already_sorted`; values at the same place are kept in their order.
+    `already_sorted`; values at the same place are all kept, up to 16 values in their order.
 
     index_key: the feature (int64) that holds the indices, and `size` an int; or one for each
     dimension, and as many sizes. dtype: of the values: int64, float32 or bytes. Missing features

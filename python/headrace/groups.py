@@ -91,9 +91,10 @@ def _check_apart(one: tuple[str, list[Key]], two: tuple[str, list[Key]]) -> None
     both = {raw_key(key) for key in keys} & {raw_key(key) for key in others}
     if not both:
         return
+    same = set(keys).intersection(set(others)) or both  # printed in the order of TensorFlow's set
     head = f"{name} and {other} keys must not intersect; {name.lower()}_keys: "
     tail = f"{keys}, {other}_keys: {others}, intersection: "
-    tail += str({key for key in keys if raw_key(key) in both})
+    tail += str(same)
     if (name, other) == ("Dense", "ragged"):
         raise ValueError(head, tail)  # two arguments: so TensorFlow's text prints as a tuple
     raise ValueError(head + tail)

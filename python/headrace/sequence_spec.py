@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _core
 from .arrays import BytesArray, RaggedArray, SparseArray
-from .build_rows import ends_of
+from .build_rows import check_shape, ends_of
 from .canonical import canonical_features, complete_feature, shape_text
 from .columns import column_of, narrow
 from .dtypes import dtype_name
@@ -78,10 +78,10 @@ class _Half:
             for column, part in zip(self.columns, parts, strict=True)
         }
         element: Element = {}
-        for key in self._order:
-            source = source_of(key, self.features[key])
+        for key, feature in self.features.items():  # so that TensorFlow's mistake is found
+            source = source_of(key, feature)
             element[key] = values[source] if isinstance(source, bytes) else source(values)
-        return element
+        return {key: element[key] for key in self._order}
 
     def lengths(self, parts: list[Part], records: int | None) -> Element:
         """The rows of each dense list."""
@@ -157,11 +157,11 @@ class SequenceSpec:
             records, self.context.schema, self.lists.schema, names
         )
         count = None if single else len(records)
-        return (
-            self.context.element(context, count),
-            self.lists.element(lists, count),
-            self.lists.lengths(lists, count),
-        )
+        halves = self.context.element(context, count), self.lists.element(lists, count)
+        for half in halves:
+            for column in half.values():
+                check_shape(column)
+        return (*halves, self.lists.lengths(lists, count))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SequenceSpec):

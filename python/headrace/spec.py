@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import _core
+from .build_rows import check_shape
 from .canonical import (
     canonical_features,
     check_block_shapes,
@@ -75,6 +76,7 @@ class Spec:
         ]
         self._composes = not all(isinstance(value, int) for value in self._values)
         self._keys = tuple(self.features)
+        self._by_key = sorted(range(len(self._keys)), key=lambda i: raw_key(self._keys[i]))
         # Nothing to wrap and one column for each key: the parts are the values.
         self._plain = self._values == list(range(len(self.readings))) and all(
             reading.batch is None for reading in self.readings
@@ -113,9 +115,13 @@ class Spec:
     def element(self, columns: Sequence[Any]) -> Element:
         """One element as a dict, from the value of each column. Raises ShapeError."""
         by_source = dict(zip(self._sources, columns, strict=True)) if self._composes else {}
-        values = [
-            columns[value] if isinstance(value, int) else value(by_source) for value in self._values
-        ]
+        values: list[Any] = [None] * len(self._values)
+        for place in self._by_key:  # so that of several mistakes TensorFlow's is found
+            value = self._values[place]
+            values[place] = columns[value] if isinstance(value, int) else value(by_source)
+        if self._composes:
+            for column in values:
+                check_shape(column)
         return dict(zip(self._keys, values, strict=True))
 
     def __eq__(self, other: object) -> bool:
