@@ -158,7 +158,7 @@ void Batch::store_records(std::span<const ByteView> records, size_t row, const P
 
 void Batch::fail(size_t row, const Error& error) {
   std::lock_guard lock(failure_mutex_);
-  if (!failure_ || row < failure_->row) failure_.emplace(row, error);
+  if (!failure_ || row < failure_->row) failure_ = Failure{row, error};
 }
 
 void Batch::finish() {
