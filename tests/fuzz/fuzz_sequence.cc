@@ -1,0 +1,122 @@
+// Any bytes as a SequenceExample, for schemas of every kind and layout: no crash, sizes that fit
+// together, and twice the same record gives twice the same rows. The first byte chooses the schema.
+#include <array>
+
+#include "examples.h"
+#include "outcome.h"
+#include "sequence.h"
+
+using namespace headrace;
+using namespace headrace::testing;
+
+namespace {
+
+struct Schemas {
+  Schema context, lists;
+};
+
+// `strict`: what is missing has no default.
+Schemas schemas(bool strict) {
+  using enum Kind;
+  using enum Layout;
+  std::vector<Column> context = {
+      column("a", kInt64, kFixed),     column("b", kFloat, kFixed, {2}), column("c", kBytes, kFixed),
+      column("d", kInt64, kRagged),    column("e", kFloat, kRagged),     column("f", kBytes, kRagged),
+      column("g", kBytes, kFixed, {2}),
+  };
+  std::vector<Column> lists = {
+      column("a", kInt64, kSequence),  column("b", kFloat, kSequence, {2}),
+      column("c", kBytes, kSequence),  column("d", kInt64, kRagged),
+      column("e", kFloat, kRagged),    column("f", kBytes, kRagged),
+      column("g", kBytes, kSequence, {2}),
+  };
+  for (auto* columns : {&context, &lists}) {
+    for (Column& column : *columns) {
+      if (!strict && column.layout != kRagged) column = with_default(column);
+    }
+  }
+  return {Schema(context), Schema(lists)};
+}
+
+size_t total(const std::vector<int64_t>& sizes) {
+  size_t sum = 0;
+  for (const int64_t size : sizes) sum += static_cast<size_t>(size);
+  return sum;
+}
+
+std::string check(const Column& column, const SequenceColumn& values, size_t records, bool list) {
+  const size_t n = values.int64s.size() + values.floats.size() + values.strings.size();
+  size_t bytes = 0;
+  for (const ByteView& string : values.strings) {
+    for (size_t i = 0; i < string.size; ++i) bytes += string.data[i];  // readable
+  }
+  (void)bytes;
+  if (column.layout == Layout::kFixed) {
+    return n == records * column.elements ? "" : "fixed: " + std::to_string(n);
+  }
+  if (column.layout == Layout::kRagged) {
+    if (!list && values.counts.size() != records) return "counts of the examples";
+    if (list && values.rows.size() != records) return "rows of the examples";
+    if (list && values.counts.size() != total(values.rows)) return "counts of the rows";
+    return n == total(values.counts) ? "" : "ragged: " + std::to_string(n);
+  }
+  if (values.rows.size() != records) return "rows of the examples";
+  int64_t longest = 0;
+  for (const int64_t rows : values.rows) longest = std::max(longest, rows);
+  return n == records * static_cast<size_t>(longest) * column.elements
+             ? ""
+             : "sequence: " + std::to_string(n);
+}
+
+template <class T>
+bool twice(const std::vector<T>& once, const std::vector<T>& both) {
+  if (both.size() != 2 * once.size()) return false;
+  for (size_t i = 0; i < both.size(); ++i) {
+    if constexpr (std::is_same_v<T, ByteView>) {
+      if (both[i].text() != once[i % once.size()].text()) return false;
+    } else {
+      if (std::memcmp(&both[i], &once[i % once.size()], sizeof(T)) != 0) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const std::array<Schemas, 2> kSchemas = {schemas(true), schemas(false)};
+  if (size == 0) return 0;
+  const Schemas& chosen = kSchemas[data[0] & 1];
+  const SequenceSchema schema{chosen.context, chosen.lists};
+  const Record record(std::string(reinterpret_cast<const char*>(data) + 1, size - 1));
+  std::array<SequenceBatch, 2> batches;  // of the record, and of two such records
+  std::array<bool, 2> good;
+  for (size_t i = 0; i < 2; ++i) {
+    const std::vector<ByteView> records(i + 1, record.view());
+    ParseError error;
+    good[i] = parse_sequences(records, {}, schema, batches[i], error);
+    if (!good[i]) {
+      expect_agreement(error.text.empty() ? "an error without a text" : "");
+      continue;
+    }
+    for (size_t c = 0; c < chosen.context.size(); ++c) {
+      expect_agreement(
+          check(chosen.context.columns()[c], batches[i].context[c], records.size(), false));
+    }
+    for (size_t c = 0; c < chosen.lists.size(); ++c) {
+      expect_agreement(check(chosen.lists.columns()[c], batches[i].lists[c], records.size(), true));
+    }
+  }
+  expect_agreement(good[0] == good[1] ? "" : "a record and two of it fare differently");
+  if (!good[0]) return 0;
+  for (const auto part : {&SequenceBatch::context, &SequenceBatch::lists}) {
+    for (size_t c = 0; c < (batches[0].*part).size(); ++c) {
+      const SequenceColumn &one = (batches[0].*part)[c], &two = (batches[1].*part)[c];
+      const bool same = twice(one.int64s, two.int64s) && twice(one.floats, two.floats) &&
+                        twice(one.strings, two.strings) && twice(one.counts, two.counts) &&
+                        twice(one.rows, two.rows);
+      expect_agreement(same ? "" : "twice the record are not twice its values");
+    }
+  }
+  return 0;
+}
