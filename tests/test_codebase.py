@@ -259,6 +259,6 @@ class TestReadme:
             assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text()
 
     def test_verbs_that_do_not_exist_are_not_there(self):
-        for verb in ("interleave", "zip", "concatenate", "filter", "cache", "enumerate"):
+        for verb in ("window", "group_by_window", "scan", "reduce", "unique", "snapshot", "save"):
             assert f"`{verb}`" in self.text
             assert not hasattr(hr.Dataset, verb)

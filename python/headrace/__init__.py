@@ -11,9 +11,11 @@ what a file holds and prints a spec to paste.
 from . import _core
 from .arrays import BytesArray, RaggedArray, SparseArray
 from .build import build_info
+from .cardinality import INFINITE_CARDINALITY, UNKNOWN_CARDINALITY
 from .dataset import Dataset
 from .decode_raw import decode_raw
 from .describe import Description, describe
+from .element_spec import RaggedTensorSpec, SparseTensorSpec, TensorSpec
 from .errors import (
     CorruptedError,
     DataLossError,
@@ -22,6 +24,7 @@ from .errors import (
     ShapeError,
     TruncatedError,
 )
+from .feature_dataset import make_batched_features_dataset
 from .features import (
     FixedLenFeature,
     FixedLenSequenceFeature,
@@ -40,7 +43,6 @@ from .index import Index
 from .iterator import DatasetIterator
 from .options import AUTOTUNE, Options
 from .tfrecord_dataset import TFRecordDataset
-from .verbs import INFINITE_CARDINALITY, UNKNOWN_CARDINALITY
 from .writer import TFRecordWriter, encode_example
 
 __version__: str = _core.__version__
@@ -63,12 +65,15 @@ __all__ = [
     "ParseError",
     "RaggedArray",
     "RaggedFeature",
+    "RaggedTensorSpec",
     "RawFeature",
     "ShapeError",
     "SparseArray",
     "SparseFeature",
+    "SparseTensorSpec",
     "TFRecordDataset",
     "TFRecordWriter",
+    "TensorSpec",
     "TruncatedError",
     "VarLenFeature",
     "__version__",
@@ -76,6 +81,7 @@ __all__ = [
     "decode_raw",
     "describe",
     "encode_example",
+    "make_batched_features_dataset",
     "parse_example",
     "parse_sequence_example",
     "parse_single_example",

@@ -6,34 +6,42 @@ import hashlib
 import os
 from typing import Any
 
-from .verbs import HOW, Map, Parse, ParseSequences, Source, Verb
+from .sources import Generator, Source, candidates, inputs, links, record_sources
+from .verbs import FUNCTIONS, HOW, Chain, Parse, ParseSequences, Verb
 
 _LONGEST_CHAIN = 240
 
 
-def fingerprint(verbs: tuple[Verb, ...], sizes: list[int]) -> dict[str, Any]:
+def fingerprint(verbs: Chain, sizes: list[int]) -> dict[str, Any]:
     """Small and JSON-able: base names and sizes of the files, the chain with its batch sizes, and
     the features. Folders, options and functions are no part of it."""
-    source = verbs[0]
-    assert isinstance(source, Source)
-    steps = [verb for verb in verbs[1:] if not isinstance(verb, HOW)]
-    chain = ".".join(_step(verb) for verb in steps)
+    sources = record_sources(verbs)
+    paths = [path for source in sources for path in candidates(source)]
+    chain = _chain(verbs)
     if len(chain) > _LONGEST_CHAIN:
         chain = f"{chain[:_LONGEST_CHAIN]}... {_digest(chain)}"
     specs = [
         [(key, type(f).__name__, f.meaning()) for key, f in verb.spec.features.items()]
-        for verb in steps
+        for verb in links(verbs)
         if isinstance(verb, (Parse, ParseSequences))
     ]
     return {
-        "files": len(source.files),
-        "names": _digest([os.path.basename(path) for path in source.files]),
+        "files": len(paths),
+        "names": _digest([os.path.basename(path) for path in paths]),
         "sizes": _digest(sizes),
         "chain": chain,
         "features": _digest(specs),
-        "order": source.order(),
-        "on_corruption": source.on_corruption,
+        "order": ";".join(source.order() for source in sources),
+        "on_corruption": ";".join(source.on_corruption for source in sources),
     }
+
+
+def _chain(verbs: Chain) -> str:
+    """Without the files, the names of functions, and what is drawn at random."""
+    written = [verb for verb in verbs if not isinstance(verb, HOW)]
+    if isinstance(verbs[0], Source) and verbs[0].names is None:
+        written = written[1:]
+    return ".".join(map(_step, written))
 
 
 def differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -57,11 +65,14 @@ def differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def _step(verb: Verb) -> str:
+    within = ", ".join(_chain(chain) for chain in inputs(verb))
     if isinstance(verb, Parse):
         return "parse_example"
     if isinstance(verb, ParseSequences):
         return "parse_sequence_example"
-    return "map" if isinstance(verb, Map) else str(verb)
+    if isinstance(verb, (*FUNCTIONS, Generator)):
+        return verb.called()
+    return f"{verb.called()}({within})" if within else str(verb)
 
 
 def _digest(what: Any) -> str:

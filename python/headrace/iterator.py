@@ -10,9 +10,9 @@ from typing import Any
 
 from .files import sizes
 from .fingerprint import differences, fingerprint
-from .node import split
+from .sources import candidates, record_sources
 from .stages import Stage, State, open_stages
-from .verbs import Source, Verb
+from .verbs import Chain
 
 _VERSION = 1  # of states
 
@@ -31,15 +31,21 @@ class DatasetIterator:
 
     _stage: Stage
 
-    def __init__(self, verbs: tuple[Verb, ...], *, to_numpy: bool = False) -> None:
+    def __init__(self, verbs: Chain, *, to_numpy: bool = False) -> None:
         """Looks at the files once: raises FileNotFoundError, IsADirectoryError, PermissionError."""
-        source = verbs[0]
-        assert isinstance(source, Source)
         self._verbs = verbs
-        # TensorFlow misses a file when its turn comes.
-        self._sizes = sizes(source.files, missing_ok=source.on_corruption == "tf")
+        # TensorFlow misses a file when its turn comes; of those with names from another dataset not
+        # all may be read.
+        self._sizes = [
+            size
+            for source in record_sources(verbs)
+            for size in sizes(
+                candidates(source),
+                missing_ok=source.on_corruption == "tf" or source.names is not None,
+            )
+        ]
         self._fingerprint: State | None = None
-        self._open = open_stages(split(verbs), to_numpy=to_numpy)
+        self._open = open_stages(verbs, to_numpy=to_numpy)
         self._stage = self._open(None)
         _living.add(self)
 

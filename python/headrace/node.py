@@ -7,26 +7,28 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .options import AUTOTUNE, Options, size_in_bytes
-from .passes import Passes
+from .sources import Source
 from .spec import Spec
 from .verbs import (
     HOW,
     ORDER,
     AsTuple,
     Batch,
+    Chain,
+    Concatenate,
     Parse,
     Prefetch,
     Repeat,
     Shard,
     Shuffle,
     Skip,
-    Source,
     Take,
     Verb,
     WithOptions,
 )
 
 _INT64_MAX = 2**63 - 1
+_DEFAULTS = Options()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +64,7 @@ def _link(verb: Verb, pass_number: int) -> tuple[Any, ...]:
 
 
 class Step(NamedTuple):
-    """A verb of a chain, and all before it but the source, as they were written."""
+    """A verb of a chain, and all before it, as they were written."""
 
     verb: Verb
     before: tuple[Verb, ...]
@@ -72,7 +74,7 @@ class Step(NamedTuple):
 class Split:
     """A chain, divided. `behind` are the verbs that Python iterates, `options` all that say how."""
 
-    node: Node
+    node: Node | None  # None if the source is one of Python's
     behind: tuple[Step, ...]
     options: Options
     ready: int  # batches that may wait, 0 if nobody has said
@@ -89,23 +91,17 @@ class Split:
         }
 
 
-def split(verbs: tuple[Verb, ...]) -> Split:
-    """Divides a chain. What says how is collected from all of it."""
-    source = verbs[0]
-    assert isinstance(source, Source)
-    options, ready = Options(), 0
+def split(verbs: Chain, options: Options = _DEFAULTS, ready: int = 0) -> Split:
+    """Divides a chain. What says how is collected from all of it, and added to what is given."""
     for verb in verbs:
         if isinstance(verb, WithOptions):
             options = options.merged(verb.options)
         elif isinstance(verb, Prefetch) and verb.size > 0:
             ready = verb.size
-    steps = _parse_placed(
-        [
-            Step(verb, verbs[1:i])
-            for i, verb in enumerate(verbs)
-            if i > 0 and not isinstance(verb, HOW)
-        ]
-    )
+    steps = placed_steps(verbs)
+    source = verbs[0]
+    if not isinstance(source, Source):
+        return Split(None, tuple(steps), options, ready)
     spec: Spec | None = None
     batch: Batch | None = None
     names: tuple[str | bytes, ...] | None = None
@@ -122,9 +118,12 @@ def split(verbs: tuple[Verb, ...]) -> Split:
             names = verb.names
         elif isinstance(verb, Batch) and batch is None and spec is None:
             batch = verb
-        elif isinstance(verb, ORDER) and batch is None and _fits(verb, order):
+        elif isinstance(verb, ORDER) and batch is None and _fits(verb, order, source):
             order.append(verb)
-            drops_pass |= isinstance(verb, Repeat) and begins_in_vain((*step.before, verb))
+            shuffled = any(isinstance(other, Shuffle) for other in order[:-1])
+            drops_pass |= (
+                shuffled and isinstance(verb, Repeat) and begins_in_vain((*step.before, verb))
+            )
         elif isinstance(verb, (Skip, Take)) and batch is not None:
             # So many batches are so many records.
             count = verb.count if verb.count < 0 else min(verb.count * batch.size, _INT64_MAX)
@@ -135,9 +134,13 @@ def split(verbs: tuple[Verb, ...]) -> Split:
     return Split(node, tuple(behind), options, ready)
 
 
-def _parse_placed(steps: list[Step]) -> list[Step]:
-    """The steps with parse_example directly behind batch where only verbs that choose among
-    elements lie between the two, as nothing changes by it but that whole batches are parsed."""
+def placed_steps(chain: Chain) -> list[Step]:
+    """The verbs behind the source but those that say how; parse_example directly behind batch where
+    only verbs that choose among elements lie between the two, as nothing changes by it but that
+    whole batches are parsed."""
+    steps = [
+        Step(verb, chain[:i]) for i, verb in enumerate(chain) if i > 0 and not isinstance(verb, HOW)
+    ]
     place = next((i for i, step in enumerate(steps) if isinstance(step.verb, Parse)), None)
     if place is None:
         return steps
@@ -157,8 +160,11 @@ def _parse_placed(steps: list[Step]) -> list[Step]:
     return steps
 
 
-def _fits(verb: Verb, order: list[Verb]) -> bool:
-    """The core has one window, and counts the passes of one repeat behind it."""
+def _fits(verb: Verb, order: list[Verb], source: Source) -> bool:
+    """The core has one window, counts the passes of one repeat behind it, and reads the same files
+    in each pass."""
+    if isinstance(verb, Concatenate) or (isinstance(verb, Repeat) and source.names is not None):
+        return False
     shuffled = next((i for i, other in enumerate(order) if isinstance(other, Shuffle)), None)
     if shuffled is None or not isinstance(verb, (Shuffle, Repeat)):
         return True
@@ -185,8 +191,3 @@ def changes_nothing(verb: Verb) -> bool:
         case Prefetch(size=0) | WithOptions():
             return True
     return False
-
-
-def passes_of(verbs: Sequence[Verb]) -> list[Passes]:
-    """The counters of the shuffles that begin when such a chain is opened."""
-    return [verb.passes for verb in verbs if isinstance(verb, Shuffle)]

@@ -63,6 +63,11 @@ class Passes:
         """Goes on with seeds that were drawn elsewhere."""
         self._drawn = seeds
 
+    def copy(self) -> Passes:
+        restored, arguments = self.__reduce__()
+        copied: Passes = restored(*arguments)
+        return copied
+
     def __reduce__(self) -> tuple[Any, ...]:
         for reader in list(self._readers):
             reader.tell_passes()

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import files
 from .dataset import Dataset
-from .verbs import Source
+from .sources import Source
 
 __all__ = ["TFRecordDataset"]
 
@@ -18,6 +18,7 @@ class TFRecordDataset(Dataset):
     filenames: str, PathLike, or lists, tuples and arrays of them, nested as they like. A str that
         names no existing file and has any of ``*?[`` is a pattern: it is expanded here and its
         matches are sorted; without a match, FileNotFoundError. A PathLike is never a pattern.
+        Or a dataset of names, each of a file, read anew in each pass.
     compression_type: None or "". "GZIP", "ZLIB" and "SNAPPY" are not supported yet.
     buffer_size: checked, and without effect: blocks have the size that is best here.
     num_parallel_reads: n: n files are read by turns, a record each, in TensorFlow's order. None and
@@ -67,5 +68,8 @@ class TFRecordDataset(Dataset):
             raise ValueError(
                 f"on_corruption must be 'raise', 'skip', 'stop_file' or 'tf'; got {on_corruption!r}"
             )
-        source = Source(files.expand(filenames), on_corruption, interleaving)
+        if isinstance(filenames, Dataset):
+            source = Source((), on_corruption, interleaving, filenames._verbs)
+        else:
+            source = Source(files.expand(filenames), on_corruption, interleaving)
         object.__setattr__(self, "_verbs", (source,))

@@ -28,43 +28,16 @@ class Verb:
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 
-@dataclasses.dataclass
-class Counted:
-    """How many records the files held when they had these sizes."""
-
-    sizes: list[int] | None = None
-    records: int = 0
+Chain = tuple[Verb, ...]  # a source, and the verbs behind it
 
 
-@dataclasses.dataclass(frozen=True)
-class Source(Verb):
-    """TFRecord files, one after another or interleaved.
+def text(chain: Chain) -> str:
+    """As it is written in Python."""
+    return ".".join(map(str, chain))
 
-    interleaving: (files that are read at a time, records that one gives in a turn, whether a
-        place is filled at its turn), as _core.Loader takes it; None: one after another.
-    """
 
-    files: tuple[str, ...]
-    on_corruption: str
-    interleaving: tuple[int, int, bool] | None = None
-    # Learned by count(); no part of what the dataset says.
-    counted: Counted = dataclasses.field(default_factory=Counted, compare=False, repr=False)
-
-    def __str__(self) -> str:
-        shown = ", ".join(map(repr, self.files[:2])) + (", ..." if len(self.files) > 2 else "")
-        return f"tfrecords([{shown}], {len(self.files)} files{self.order()})"
-
-    def order(self) -> str:
-        """How the files are interleaved, as a part of a sentence."""
-        if self.interleaving is None:
-            return ""
-        slots, turn, fills = self.interleaving
-        if fills:
-            return f", interleave(cycle_length={slots}, block_length={turn})"
-        return f", num_parallel_reads={slots}"
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Source, (self.files, self.on_corruption, self.interleaving)
+def name_of(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", type(function).__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,9 +111,120 @@ class Shuffle(Verb):
 @dataclasses.dataclass(frozen=True)
 class Map(Verb):
     function: Callable[..., Any]
+    calls: int = dataclasses.field(default=1, compare=False)  # at a time; changes no element
 
     def __str__(self) -> str:
-        return f"map({getattr(self.function, '__name__', type(self.function).__name__)})"
+        return f"map({name_of(self.function)})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Filter(Verb):
+    function: Callable[..., Any]
+
+    def __str__(self) -> str:
+        return f"filter({name_of(self.function)})"
+
+
+@dataclasses.dataclass(frozen=True)
+class TakeWhile(Verb):
+    function: Callable[..., Any]
+
+    def __str__(self) -> str:
+        return f"take_while({name_of(self.function)})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Interleave(Verb):
+    """flat_map, too: of one place."""
+
+    function: Callable[..., Any]
+    cycle_length: int
+    block_length: int
+
+    def __str__(self) -> str:
+        return f"interleave({name_of(self.function)}, {self.cycle_length}, {self.block_length})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Enumerate(Verb):
+    start: int
+
+
+@dataclasses.dataclass
+class Store:
+    """What a cache holds once a pass has reached the end, and where that pass began."""
+
+    elements: list[Any] | None = None
+    start: Any = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Store, ()  # another process fills its own
+
+
+@dataclasses.dataclass(frozen=True)
+class Cache(Verb):
+    store: Store = dataclasses.field(default_factory=Store, compare=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Concatenate(Verb):
+    chain: Chain
+
+    def __str__(self) -> str:
+        return f"concatenate({text(self.chain)})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Unbatch(Verb):
+    pass
+
+
+@dataclasses.dataclass(frozen=True)
+class Rebatch(Verb):
+    sizes: tuple[int, ...]  # by turns
+    drop_remainder: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class PaddedBatch(Verb):
+    """shapes: as the elements' structure, None for as long as the longest; values: as structure or
+    None for zeros."""
+
+    size: int
+    drop_remainder: bool
+    said: str  # what the two say, to compare by
+    shapes: Any = dataclasses.field(compare=False)
+    values: Any = dataclasses.field(compare=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class RaggedBatch(Verb):
+    size: int
+    drop_remainder: bool
+    row_splits_dtype: str
+    fixed: tuple[bool, ...] | None = dataclasses.field(compare=False)  # leaves of known shape
+
+
+@dataclasses.dataclass(frozen=True)
+class BucketBySequenceLength(Verb):
+    """Elements of similar length in one batch: padded, or stacked if there is no `padded`."""
+
+    function: Callable[..., Any]
+    boundaries: tuple[int, ...]
+    sizes: tuple[int, ...]
+    to_boundary: bool
+    padded: bool
+    drop_remainder: bool
+    said: str
+    shapes: Any = dataclasses.field(compare=False)
+    values: Any = dataclasses.field(compare=False)
+
+    def __str__(self) -> str:
+        return (
+            f"bucket_by_sequence_length({name_of(self.function)}, {list(self.boundaries)}, "
+            f"{list(self.sizes)}, {self.to_boundary}, {self.padded}, {self.drop_remainder}, "
+            f"{self.said})"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,33 +257,8 @@ class WithOptions(Verb):
         return f"with_options({', '.join(changed)})"
 
 
-ORDER = (Skip, Take, Repeat, Shard, Shuffle)  # act on positions, not on what is there
-FUNCTIONS = (Map,)  # call a function of the user's
+# They act on positions, not on what is there.
+ORDER = (Skip, Take, Repeat, Shard, Shuffle, Concatenate)
+# They call a function of the user's.
+FUNCTIONS = (Map, Filter, TakeWhile, Interleave, BucketBySequenceLength)
 HOW = (Prefetch, WithOptions)  # change no element
-
-INFINITE_CARDINALITY = -1
-UNKNOWN_CARDINALITY = -2
-
-
-def cardinality(verbs: tuple[Verb, ...], records: int) -> int:
-    """Number of elements of a chain over so many records (or UNKNOWN_CARDINALITY); by
-    TensorFlow's rules, so INFINITE_CARDINALITY for an endless repeat."""
-    count = records
-    for verb in verbs:
-        known = count >= 0
-        match verb:
-            case Repeat(count=-1):
-                count = count if count == 0 else INFINITE_CARDINALITY
-            case Repeat(count=0):
-                count = 0
-            case Repeat() if known:
-                count *= verb.count
-            case Take() if count != UNKNOWN_CARDINALITY and verb.count >= 0:
-                count = min(count, verb.count) if known else verb.count
-            case Skip() if known:
-                count = max(0, count - verb.count) if verb.count >= 0 else 0
-            case Shard() if known:
-                count = max(0, -((verb.index - count) // verb.num_shards))
-            case Batch() if known:
-                count = count // verb.size if verb.drop_remainder else -(-count // verb.size)
-    return count

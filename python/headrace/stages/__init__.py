@@ -2,6 +2,6 @@
 
 from .load import count_records
 from .stage import Open, Stage, State
-from .tree import open_stages
+from .tree import open_chain, open_stages
 
-__all__ = ["Open", "Stage", "State", "count_records", "open_stages"]
+__all__ = ["Open", "Stage", "State", "count_records", "open_chain", "open_stages"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,16 +14,16 @@ from ..arrays import BytesArray
 from ..bottleneck import report
 from ..files import native
 from ..node import Node, Split
-from .stage import Stage, State
+from ..sources import Source
+from .stage import Open, Stage, State
 
 _CHUNK = 128  # records that the loader hands over at once where single examples are wanted
 
 
-def count_records(split: Split) -> int:
-    """Records in the files of a chain, whatever its verbs."""
-    source = dataclasses.replace(split.node.source, interleaving=None)
-    node = Node(source, spec=None, order=(), batch=None, names=None)
-    loader = _loader(dataclasses.replace(split, node=node), 0, None)
+def count_records(source: Source, how: Split) -> int:
+    """Records in the files, whatever the verbs."""
+    node = Node(dataclasses.replace(source, interleaving=None), None, (), None, None)
+    loader = _loader(dataclasses.replace(how, node=node), node, source.files, 0, None)
     count = 0
     try:
         while True:
@@ -34,13 +35,14 @@ def count_records(split: Split) -> int:
         loader.close()
 
 
-def _loader(split: Split, pass_number: int, state: State | None) -> _core.Loader:
-    node = split.node
+def _loader(
+    split: Split, node: Node, files: tuple[str, ...], pass_number: int, state: State | None
+) -> _core.Loader:
     position = None if state is None else state["loader"]
     if state is not None and not isinstance(position, dict):
         raise TypeError(f"a position is a dict, not {type(position).__name__}")
     return _core.Loader(
-        [native(path) for path in node.source.files],
+        [native(path) for path in files],
         None if node.spec is None else node.spec.schema,
         node.chain(pass_number),
         _CHUNK if node.batch is None else node.batch.size,
@@ -51,6 +53,22 @@ def _loader(split: Split, pass_number: int, state: State | None) -> _core.Loader
         node.source.on_corruption,
         node.source.interleaving,
     )
+
+
+def _read_names(open_names: Open, state: State | None) -> tuple[tuple[str, ...], State]:
+    """All of them, and what a state must hold to have the same ones again."""
+    names = open_names(None if state is None else state["names"])
+    kept = {"names": names.state()}
+    try:
+        return tuple(map(_path, names)), kept
+    finally:
+        names.close()
+
+
+def _path(name: Any) -> str:
+    if not isinstance(name, (str, bytes, os.PathLike)):
+        raise TypeError(f"the names of files must be strings, got {type(name).__name__}")
+    return os.fsdecode(name)
 
 
 def _strings(parts: tuple[Any, ...]) -> BytesArray:
@@ -64,39 +82,56 @@ def _tuple_of(names: tuple[str | bytes, ...]) -> Callable[[Any], Any]:
     return operator.itemgetter(*names)
 
 
-class Load(Stage):
-    """What both have in common: the loader, the passes of its shuffle, and one warning if it has
-    passed over damage."""
+class _Turn:
+    """Which pass of its shuffle a loader is at, told to the shuffle's counter when that asks, or
+    when the loader ends: what is read ahead does not count."""
 
-    def __init__(self, split: Split, state: State | None) -> None:
-        node = split.node
+    def __init__(self, node: Node, state: State | None, position: Callable[[], State]) -> None:
         self._shuffle, self._drops_pass = node.shuffle, node.drops_pass
-        self._ended = False
-        self._first_pass = 0
+        self._position = position
+        self.ended = False
+        self.first = 0
         if self._shuffle is not None:
-            self._first_pass = self._shuffle.begin(state)
+            self.first = self._shuffle.begin(state)
             self._era = self._shuffle.passes.listen(self)
-        self._loader = _loader(split, self._first_pass, state)
-        self._next = self._loader.next
-        self.is_map = node.spec is not None
-        self._warns = node.source.on_corruption in ("skip", "stop_file")
 
     def tell_passes(self) -> None:
-        """To the shuffle's counter: which pass has been delivered last."""
         if self._shuffle is None:
             return
         try:
             position = self._position()
         except RuntimeError:  # in a forked child: the parent's loader
             return
-        self._shuffle.passes.begun(self._pass(position), self._era)
+        self._shuffle.passes.begun(self._number(position), self._era)
 
-    def _pass(self, position: State) -> int:
-        number: int = position.get("shuffle", [self._first_pass])[0]
-        return number + (self._drops_pass and self._ended)
+    def _number(self, position: State) -> int:
+        number: int = position.get("shuffle", [self.first])[0]
+        return number + (self._drops_pass and self.ended)
+
+    def state(self, position: State) -> State:
+        return {} if self._shuffle is None else self._shuffle.kept(self._number(position))
+
+
+class Load(Stage):
+    """What both have in common: the loader, the passes of its shuffle, and one warning if it has
+    passed over damage."""
+
+    def __init__(
+        self, split: Split, node: Node, open_names: Open | None, state: State | None
+    ) -> None:
+        """`open_names`: of the dataset whose elements are the files."""
+        self._names: State = {}
+        files = node.source.files
+        if open_names is not None:
+            files, self._names = _read_names(open_names, state)
+        self._turn = _Turn(node, state, self._position)
+        self._loader = _loader(split, node, files, self._turn.first, state)
+        self._next = self._loader.next
+        self.is_map = node.spec is not None
+        self._warns = node.source.on_corruption in ("skip", "stop_file")
 
     def _end(self) -> None:
-        self._ended = True
+        self._turn.ended = True
         self._report_damage()
 
     def _position(self) -> State:
@@ -105,19 +140,18 @@ class Load(Stage):
 
     def state(self) -> State:
         position = self._position()
-        kept = {} if self._shuffle is None else self._shuffle.kept(self._pass(position))
-        return {"loader": position, **kept}
+        return {"loader": position, **self._turn.state(position), **self._names}
 
     def __del__(self) -> None:
         if hasattr(self, "_loader"):
-            self.tell_passes()
+            self._turn.tell_passes()
 
     def stats(self) -> dict[str, Any]:
         return report(self._loader.stats())
 
     def close(self) -> None:
         self._report_damage()
-        self.tell_passes()
+        self._turn.tell_passes()
         self._loader.close()
 
     def _report_damage(self) -> None:
@@ -141,9 +175,10 @@ def _warn_of(damage: dict[str, int]) -> bool:
 class LoadBatches(Load):
     """Batches, as the loader makes them."""
 
-    def __init__(self, split: Split, state: State | None) -> None:
-        super().__init__(split, state)
-        node = split.node
+    def __init__(
+        self, split: Split, node: Node, open_names: Open | None, state: State | None
+    ) -> None:
+        super().__init__(split, node, open_names, state)
         wrap = _strings if node.spec is None else node.spec.batch
         if node.names is not None:
             select = _tuple_of(node.names)
@@ -174,9 +209,10 @@ class LoadExamples(Load):
     """Single elements: the loader's chunks, taken apart. The position is that of the chunk and a
     number of rows behind it."""
 
-    def __init__(self, split: Split, state: State | None) -> None:
-        super().__init__(split, state)
-        node = split.node
+    def __init__(
+        self, split: Split, node: Node, open_names: Open | None, state: State | None
+    ) -> None:
+        super().__init__(split, node, open_names, state)
         self._wrap: Callable[[Any], Any] = _strings if node.spec is None else node.spec.rows
         self._finish = _finish(node)
         self._rows: Iterator[Any] = iter(())

@@ -1,10 +1,12 @@
-"""take, skip and shard behind a Python stage, or over batches."""
+"""take, skip, shard and enumerate behind a Python stage, or over batches."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..verbs import Shard, Skip, Take
+import numpy as np
+
+from ..verbs import Enumerate, Shard, Skip, Take
 from .stage import Open, Stage, State, input_state
 
 
@@ -56,3 +58,17 @@ class ShardStage(Stage):
 
     def state(self) -> State:
         return {"position": self._position, **super().state()}
+
+
+class EnumerateStage(Stage):
+    def __init__(self, verb: Enumerate, open_input: Open, state: State | None) -> None:
+        self._input = open_input(input_state(state))
+        self._number = verb.start if state is None else int(state["number"])
+
+    def __next__(self) -> Any:
+        element = next(self._input)
+        self._number += 1
+        return np.int64(self._number - 1), element
+
+    def state(self) -> State:
+        return {"number": self._number, **super().state()}

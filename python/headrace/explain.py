@@ -1,0 +1,52 @@
+"""explain(): what of a dataset runs where, and what its windows cost."""
+
+from __future__ import annotations
+
+import math
+
+from .node import split
+from .sources import inputs
+from .verbs import AsTuple, Chain, Parse, Shuffle
+
+
+def explanation(chain: Chain) -> str:
+    """A line for each verb, those of the core first."""
+    return "\n".join(_lines(chain, ""))
+
+
+def _lines(chain: Chain, indent: str) -> list[str]:
+    parts = split(chain)
+    node = parts.node
+    lines = [f"{'core' if node else 'Python':8}{chain[0]}"]
+    if node is not None:
+        verbs = [*node.order, node.batch, node.spec and Parse(node.spec)]
+        verbs.append(None if node.names is None else AsTuple(node.names))
+        lines += [f"{'':8}.{verb}" for verb in verbs if verb is not None]
+    where = "Python" if node else ""
+    for i, step in enumerate(parts.behind):
+        lines.append(f"{where if i == 0 else '':8}.{step.verb}")
+        for other in inputs(step.verb):
+            lines += _lines(other, indent + "    ")
+    for other in inputs(chain[0]):
+        lines += _lines(other, indent + "    ")
+    if not indent:
+        lines.append(f"{'how':8}{parts.options}")
+    core = () if node is None else node.order
+    for verb in (*core, *(step.verb for step in parts.behind)):
+        if isinstance(verb, Shuffle):
+            lines.append(f"{'window':8}{_cost(verb, verb in core)}")
+    return [indent + line for line in lines]
+
+
+def _cost(shuffle: Shuffle, core: bool) -> str:
+    size = shuffle.size
+    if not core:
+        return (
+            f"{shuffle}: {size:,} elements in memory; going on from a state reads again from where "
+            "the oldest of them came"
+        )
+    draws = math.ceil(size * math.log(max(size, 2)))
+    return (
+        f"{shuffle}: up to twice the bytes of {size:,} records and {40 * size:,} bytes; going on "
+        f"from a state replays about {draws:,} draws and reads about 8 to 12 windows again"
+    )
