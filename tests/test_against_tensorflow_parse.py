@@ -1,6 +1,7 @@
 """The parse functions beside TensorFlow's, call by call.
 
-HEADRACE_SEED repeats a run; without it each run draws other calls, and says its seed.
+HEADRACE_SEED=<number> draws other calls. Without it they are the same in every run, since there may
+be inputs that crash TensorFlow beyond those that the generator avoids.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ pytestmark = [
     ),
 ]
 
-SEED = int(os.environ.get("HEADRACE_SEED") or random.SystemRandom().randrange(2**32))
+SEED = int(os.environ.get("HEADRACE_SEED", "2057402356"))
 ROUNDS, CALLS = 16, 400
 HALVES = ("context", "sequence")
 MOST_TRIES = 2000  # calls that may be spent on making a failing one smaller
@@ -133,6 +134,22 @@ def minimised(tf, call):
                 call, found = smaller, True
                 break
     return call
+
+
+def outcome(call, io, as_dtype):
+    """What headrace makes of the call with features of `io`."""
+    try:
+        return of_headrace(getattr(hr, call["call"])(**decode(call["args"], io, as_dtype)))
+    except (hr.Error, TypeError, ValueError) as error:
+        return type(error), str(error)
+
+
+def test_features_of_tensorflow_are_taken_as_ours(tf):
+    draw = random.Random(f"{SEED}.features")
+    for _ in range(300):
+        call = draw_call(draw)
+        ours, theirs = outcome(call, hr, str), outcome(call, tf.io, tf.as_dtype)
+        assert ours == theirs, f"HEADRACE_SEED={SEED}\n{call}"
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))

@@ -52,9 +52,7 @@ def check_blocks(features: Mapping[Any, Any]) -> None:
                 raise ValueError(
                     "Unsupported: FixedLenSequenceFeature requires allow_missing to be True."
                 )
-            if not isinstance(feature.shape, Iterable):
-                name = type(feature.shape).__name__
-                raise TypeError(f"{name!r} object is not iterable")
+            list(feature.shape)  # a TypeError for an int, which is a shape anywhere else
 
 
 def complete_feature(feature: Any, attribute: str, *, narrow: bool = False) -> Feature:
@@ -99,6 +97,9 @@ def _canonical_feature(key: Key, given: Any, kinds: tuple[type[Feature], ...]) -
     dtype = getattr(feature, "dtype")  # noqa: B009 (each class has one, their base has not)
     if dtype is None or (isinstance(dtype, str) and not dtype):
         stop = "" if isinstance(feature, VarLenFeature) else "."
+        if isinstance(feature, FixedLenSequenceFeature) and SparseFeature in kinds:
+            # In Examples they have their unknown dimension by now.
+            feature = dataclasses.replace(feature, shape=[None, *feature.shape])
         text = tensorflow_text(feature)
         raise ValueError(f"Missing type for feature {key!s}. Received feature={text}{stop}")
     name = dtype_name(dtype)
@@ -194,32 +195,44 @@ def _check_listed(name: str, allowed: tuple[str, ...], attribute: str) -> None:
 
 def _dimensions(shape: Any) -> tuple[int | None, ...]:
     """A shape as TensorFlow reads it: an int is one dimension, None an unknown one."""
-    if isinstance(shape, (int, np.integer)):
-        shape = [shape]
-    if isinstance(shape, (str, bytes)):
+    if isinstance(shape, (list, tuple)):
+        return tuple(map(_dimension, shape))
+    try:
+        extents = list(shape)
+    except TypeError:
+        return (_dimension(shape),)
+    dimensions: list[int | None] = []
+    try:
+        dimensions.extend(map(_dimension, extents))
+    except TypeError:
+        bad = extents[len(dimensions)]
         raise TypeError(
-            f"Failed to convert '{shape!r}' to a shape: '{shape[:1]!r}'could not be converted to a "
+            f"Failed to convert '{shape!r}' to a shape: '{bad!r}'could not be converted to a "
             "dimension. A shape should either be single dimension (e.g. 10), or an iterable of "
             "dimensions (e.g. [1, 10, None])."
-        )
-    dimensions: list[int | None] = []
-    for extent in shape:
-        # tf.compat.v1.Dimension, which TensorShape may hold, keeps its extent in `value`.
-        extent = getattr(extent, "value", extent)
-        if extent is None:
-            dimensions.append(None)
-            continue
-        try:
-            number = operator.index(extent)
-        except TypeError:
-            raise TypeError(
-                "Dimension value must be integer or None or have an __index__ method, got value "
-                f"'{extent!r}' with type '{type(extent)!r}'"
-            ) from None
-        if number < 0:
-            raise ValueError(f"Dimension {number} must be >= 0")
-        dimensions.append(number)
+        ) from None
     return tuple(dimensions)
+
+
+def _dimension(extent: Any) -> int | None:
+    # tf.compat.v1.Dimension, which TensorShape may hold, keeps its extent in `value`.
+    extent = getattr(extent, "value", extent)
+    if extent is None:
+        return None
+    if isinstance(extent, bool):
+        raise TypeError(
+            "Field tensorflow.TensorShapeProto.Dim.size: Expected an int, got a boolean."
+        )
+    try:
+        number = operator.index(extent)
+    except TypeError:
+        raise TypeError(
+            "Dimension value must be integer or None or have an __index__ method, got value "
+            f"'{extent!r}' with type '{type(extent)!r}'"
+        ) from None
+    if number < 0:
+        raise ValueError(f"Dimension {number} must be >= 0")
+    return number
 
 
 def _fixed_shape(key: Key, feature: FixedLenFeature | RawFeature) -> tuple[int, ...]:
@@ -227,7 +240,9 @@ def _fixed_shape(key: Key, feature: FixedLenFeature | RawFeature) -> tuple[int, 
         raise ValueError(
             f"Missing shape for feature {key!s}. Received feature={tensorflow_text(feature)}."
         )
-    shape = _dimensions(feature.shape)
+    shape: tuple[int | None, ...] = (1, None)  # of unknown rank
+    if getattr(feature.shape, "rank", 0) is not None:
+        shape = _dimensions(feature.shape)
     if shape and shape[0] is None:
         raise ValueError(
             f"First dimension of shape for feature {key!s} unknown. Consider using "

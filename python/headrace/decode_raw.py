@@ -39,7 +39,10 @@ def decode_raw(
     >>> hr.decode_raw([b"\\x01\\x00\\x02\\x00"], np.int16)
     array([[1, 2]], dtype=int16)
     """
-    kind = dtype_name(out_type)
+    try:
+        kind = dtype_name(out_type)
+    except TypeError as error:
+        raise TypeError(f"Expected DataType for argument 'out_type' not {out_type!r}.") from error
     allowed = _TYPES if fixed_length is None else _PADDED_TYPES
     if kind not in allowed:
         raise ValueError(

@@ -43,7 +43,7 @@ def parse_example(
     records, shape = strings_of(serialized)
     _check_rank(shape)
     names, names_shape = names_of(example_names)
-    if names_shape not in ((0,), shape):
+    if names and names_shape != shape:
         raise ValueError(
             "Expected names have the same shape as serialized: "
             f"name.shape={shape_text(names_shape)}, serialized.shape={shape_text(shape)}"

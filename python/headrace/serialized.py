@@ -56,7 +56,10 @@ def names_of(value: Any) -> tuple[list[str], Shape]:
     """example_names: texts for messages, and their shape; (0,) for none."""
     if value is None:
         return [], (0,)
-    strings, shape = strings_of(value)
+    try:
+        strings, shape = strings_of(value)
+    except TypeError as error:
+        raise TypeError(f"Cannot convert {value!r} to EagerTensor of dtype string") from error
     return [bytes(string).decode(errors="surrogateescape") for string in strings], shape
 
 
