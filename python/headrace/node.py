@@ -15,7 +15,6 @@ from .verbs import (
     AsTuple,
     Batch,
     Chain,
-    Concatenate,
     Parse,
     Prefetch,
     Repeat,
@@ -163,7 +162,7 @@ def placed_steps(chain: Chain) -> list[Step]:
 def _fits(verb: Verb, order: list[Verb], source: Source) -> bool:
     """The core has one window, counts the passes of one repeat behind it, and reads the same files
     in each pass."""
-    if isinstance(verb, Concatenate) or (isinstance(verb, Repeat) and source.names is not None):
+    if isinstance(verb, Repeat) and source.names is not None:
         return False
     shuffled = next((i for i, other in enumerate(order) if isinstance(other, Shuffle)), None)
     if shuffled is None or not isinstance(verb, (Shuffle, Repeat)):

@@ -258,7 +258,7 @@ class WithOptions(Verb):
 
 
 # They act on positions, not on what is there.
-ORDER = (Skip, Take, Repeat, Shard, Shuffle, Concatenate)
+ORDER = (Skip, Take, Repeat, Shard, Shuffle)
 # They call a function of the user's.
 FUNCTIONS = (Map, Filter, TakeWhile, Interleave, BucketBySequenceLength)
 HOW = (Prefetch, WithOptions)  # change no element
