@@ -309,3 +309,77 @@ class TestArguments:
     def test_are_checked(self, call, error, text, examples):
         with pytest.raises(error, match=text):
             call(examples)
+
+
+class TestThroughTheIndex:
+    @pytest.fixture(autouse=True)
+    def _cache(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("HEADRACE_CACHE_DIR", str(tmp_path / "cache"))
+
+    def numbers(self, dataset):
+        return [int(element["number"]) for element in dataset]
+
+    def test_items(self, examples, paths):
+        assert plain(examples[3])["number"] == 3
+        assert plain(examples[-1])["number"] == 15
+        batch = examples[[9, 2, 9]]
+        assert plain(batch)["number"] == [9, 2, 9]
+        assert type(batch["list"]) is hr.RaggedArray
+        records = hr.TFRecordDataset(paths)
+        assert records[2] == list(records)[2]
+        assert records[np.array([2, 0])].tolist() == [list(records)[i] for i in (2, 0)]
+        for beyond in (16, -17, [1, 16]):
+            with pytest.raises(IndexError, match="of 16"):
+                examples[beyond]
+        with pytest.raises(TypeError, match=r"needs files in their order.*there is take\(3\)"):
+            examples.take(3)[0]
+
+    def test_shuffle_of_all(self, examples):
+        dataset = examples.shuffle(None, seed=7)
+        first, second = self.numbers(dataset), self.numbers(dataset)
+        assert sorted(first) == sorted(second) == list(range(16))
+        assert first != second
+        assert self.numbers(examples.shuffle(None, seed=7).repeat(2)) == first + second
+        same = examples.shuffle(None, seed=7, reshuffle_each_iteration=False)
+        assert self.numbers(same) == self.numbers(same) == first
+        assert sorted(self.numbers(examples.skip(3).take(9).shuffle(None))) == list(range(3, 12))
+
+    @pytest.mark.parametrize(
+        "chain",
+        [
+            lambda d: d.shuffle(None, seed=3).batch(3),
+            lambda d: d.shard(3, 1).shuffle(None).repeat(2).batch(4, drop_remainder=True),
+            lambda d: d.shard(3, 2, even="pad").shuffle(None, 1).batch(2),
+            lambda d: d.shard(3, 2, even="wrap").batch(4).repeat(2),
+            lambda d: d.shuffle(None, seed=3),
+        ],
+    )
+    def test_laws(self, chain, examples):
+        assert_laws(chain(examples))
+
+    def test_even_shards(self, examples):
+        for even, count in (("drop", 5), ("pad", 6), ("wrap", 6)):
+            shards = [self.numbers(examples.shard(3, i, even=even)) for i in range(3)]
+            assert [len(shard) for shard in shards] == [count] * 3
+            assert shards[1][:5] == [1, 4, 7, 10, 13]
+        (batch,) = examples.shard(3, 1, even="pad").batch(10)
+        assert batch["number"].tolist() == [1, 4, 7, 10, 13, 1]
+        assert batch["valid"].tolist() == [True] * 5 + [False]
+        (pair,) = examples.shard(3, 1, even="pad").as_tuple("valid", "number").batch(10)
+        assert bits(pair) == bits((batch["valid"], batch["number"]))
+        assert [bool(e["valid"]) for e in examples.shard(3, 2, even="pad")][-1] is False
+
+    @pytest.mark.parametrize(
+        ("call", "text"),
+        [
+            (lambda d: d.batch(2).shuffle(None), r"it cannot follow batch\(2, False\)"),
+            (lambda d: d.repeat(2).shuffle(None), r"it cannot follow repeat\(2\)"),
+            (lambda d: hr.Dataset.range(3).shuffle(None), "needs files in their order, not range"),
+            (lambda d: d.take(2).shard(2, 0, even="drop"), r"it cannot follow take\(2\)"),
+            (lambda d: iter(hr.TFRecordDataset([]).shard(2, 0, even="pad")), "needs parse_example"),
+            (lambda d: d.shard(2, 0, even="some"), "even must be 'drop', 'pad' or 'wrap'"),
+        ],
+    )
+    def test_where_they_cannot_be(self, call, text, examples):
+        with pytest.raises(ValueError, match=text):
+            call(examples)

@@ -16,6 +16,7 @@ from .verbs import (
     Rebatch,
     Repeat,
     Shard,
+    ShardEven,
     Skip,
     Take,
     Unbatch,
@@ -88,6 +89,9 @@ def _behind(verb: Verb, count: int) -> int:
             return max(0, count - verb.count) if verb.count >= 0 else 0
         case Shard() if known:
             return max(0, -((verb.index - count) // verb.num_shards))
+        case ShardEven() if known:
+            whole = verb.even == "drop"
+            return count // verb.num_shards if whole else -(-count // verb.num_shards)
         case Batch() | PaddedBatch() | RaggedBatch() if known:
             return count // verb.size if verb.drop_remainder else -(-count // verb.size)
         case Concatenate():

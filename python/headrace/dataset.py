@@ -6,6 +6,7 @@ import operator
 from typing import Any
 
 from . import files
+from .at import element_at
 from .batching import Batching
 from .cardinality import INFINITE_CARDINALITY, UNKNOWN_CARDINALITY, cardinality
 from .element_spec import element_spec
@@ -54,6 +55,12 @@ class Dataset(Elements, Ordering, Batching, Origins):
     def as_numpy_iterator(self) -> DatasetIterator:
         """Like ``iter()``, but strings come in arrays of objects instead of BytesArrays."""
         return DatasetIterator(self._verbs, to_numpy=True)
+
+    def __getitem__(self, which: Any) -> Any:
+        """``dataset[i]`` is the element of this number, ``dataset[[3, 1, 4]]`` a batch of several:
+        of a dataset of files in their order, parsed or not. Makes an index when it is first needed.
+        Raises IndexError, and TypeError for other datasets."""
+        return element_at(self._verbs, which)
 
     def cardinality(self) -> int:
         """Number of elements as far as it is known without reading: INFINITE_CARDINALITY (-1) or

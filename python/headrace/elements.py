@@ -22,6 +22,7 @@ from .verbs import (
     Map,
     Parse,
     ParseSequences,
+    ShardEven,
     TakeWhile,
 )
 
@@ -80,7 +81,8 @@ class Elements(Chained):
         if any(isinstance(verb, AsTuple) for verb in self._verbs):
             raise TypeError("as_tuple: the elements are tuples already")
         for name in names:
-            if name not in spec.features:
+            flag = name == "valid" and any(isinstance(verb, ShardEven) for verb in self._verbs)
+            if name not in spec.features and not flag:
                 raise KeyError(f"as_tuple: no feature {name!r}; there are {list(spec.features)}")
         return self._then(AsTuple(names or tuple(spec.features)))
 

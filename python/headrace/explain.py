@@ -6,7 +6,7 @@ import math
 
 from .node import split
 from .sources import inputs
-from .verbs import AsTuple, Chain, Parse, Shuffle
+from .verbs import AsTuple, Chain, Parse, Shuffle, ShuffleAll
 
 
 def explanation(chain: Chain) -> str:
@@ -40,6 +40,8 @@ def _lines(chain: Chain, indent: str) -> list[str]:
 
 def _cost(shuffle: Shuffle, core: bool) -> str:
     size = shuffle.size
+    if isinstance(shuffle, ShuffleAll):
+        return f"{shuffle}: none; an index of a few bytes a record, and reads by offset"
     if not core:
         return (
             f"{shuffle}: {size:,} elements in memory; going on from a state reads again from where "

@@ -19,7 +19,9 @@ from .verbs import (
     Prefetch,
     Repeat,
     Shard,
+    ShardEven,
     Shuffle,
+    ShuffleAll,
     Skip,
     Take,
     Verb,
@@ -50,12 +52,23 @@ class Node:
         """There is one at most."""
         return next((verb for verb in self.order if isinstance(verb, Shuffle)), None)
 
+    @property
+    def needs_index(self) -> bool:
+        return any(isinstance(verb, (ShuffleAll, ShardEven)) for verb in self.order)
+
+    @property
+    def flags(self) -> bool:
+        """Whether each element says if it is more than padding."""
+        return any(isinstance(verb, ShardEven) and verb.even == "pad" for verb in self.order)
+
     def chain(self, pass_number: int) -> list[tuple[Any, ...]]:
         """The order verbs as _core.Loader takes them; the shuffle begins with this pass."""
         return [_link(verb, pass_number) for verb in self.order]
 
 
 def _link(verb: Verb, pass_number: int) -> tuple[Any, ...]:
+    if isinstance(verb, ShuffleAll):
+        return "shuffle_all", verb.key(), verb.reshuffle, pass_number
     if isinstance(verb, Shuffle):
         lo, hi = verb.passes.seeds(verb.seed)
         return "shuffle", verb.size, lo, hi, verb.reshuffle, pass_number

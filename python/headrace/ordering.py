@@ -10,7 +10,21 @@ from .chain import Chained
 from .node import split
 from .options import Options
 from .parsed import parsed_together
-from .verbs import Concatenate, Prefetch, Repeat, Shard, Shuffle, Skip, Take, WithOptions
+from .sources import Source
+from .verbs import (
+    HOW,
+    Concatenate,
+    Parse,
+    Prefetch,
+    Repeat,
+    Shard,
+    ShardEven,
+    Shuffle,
+    ShuffleAll,
+    Skip,
+    Take,
+    WithOptions,
+)
 
 if TYPE_CHECKING:
     from .dataset import Dataset
@@ -35,7 +49,7 @@ class Ordering(Chained):
 
     def shuffle(
         self,
-        buffer_size: int,
+        buffer_size: int | None,
         seed: int | None = None,
         reshuffle_each_iteration: bool | None = True,
         name: str | None = None,
@@ -45,20 +59,36 @@ class Ordering(Chained):
 
         With `reshuffle_each_iteration`, each pass over this dataset or one derived from it has
         another order, as has each pass of a ``repeat`` behind it: ``set_epoch`` says which comes
-        next. UNKNOWN_CARDINALITY as `buffer_size` takes all elements into the window. Raises
-        ValueError for another size below 1.
+        next. UNKNOWN_CARDINALITY as `buffer_size` takes all elements into the window.
+
+        None is a uniform permutation of all records, another one in each pass, without a window:
+        through an index, which is made when it is first needed. It stands behind files in their
+        order, and ``skip``, ``take`` and ``shard`` of their records. Raises ValueError elsewhere,
+        and for another size below 1.
         """
+        number = None if seed is None else operator.index(seed)
+        reshuffle = reshuffle_each_iteration is not False
+        if buffer_size is None:
+            self._check_indexed("shuffle(None)", (Skip, Take, Shard, ShardEven))
+            return self._then(ShuffleAll(-1, number, reshuffle))
         size = operator.index(buffer_size)
         if size == UNKNOWN_CARDINALITY:
             size = _WIDEST_WINDOW
         if size <= 0:
             raise ValueError("buffer_size must be greater than zero or UNKNOWN_CARDINALITY")
-        number = None if seed is None else operator.index(seed)
-        return self._then(Shuffle(size, number, reshuffle_each_iteration is not False))
+        return self._then(Shuffle(size, number, reshuffle))
 
-    def shard(self, num_shards: int, index: int, name: str | None = None) -> Dataset:
+    def shard(
+        self, num_shards: int, index: int, name: str | None = None, *, even: str | None = None
+    ) -> Dataset:
         """Every `num_shards`-th element, from number `index` on. Raises ValueError for an index
-        outside of [0, num_shards)."""
+        outside of [0, num_shards).
+
+        even: every shard has the same number of records, which an index tells. "drop" leaves out
+            the last ones, "wrap" takes the stream's first ones again, "pad" the shard's first one
+            again: each parsed element then has a bool ``valid``, False for those. Only as the first
+            verb behind files in their order.
+        """
         shards, number = operator.index(num_shards), operator.index(index)
         if shards <= 0:
             raise ValueError(
@@ -68,7 +98,20 @@ class Ordering(Chained):
             raise ValueError(
                 f"Index must be between 0 and {shards - 1} (currently index = {number})."
             )
-        return self._then(Shard(shards, number))
+        if even is None:
+            return self._then(Shard(shards, number))
+        if even not in ("drop", "pad", "wrap"):
+            raise ValueError(f"even must be 'drop', 'pad' or 'wrap'; got {even!r}")
+        self._check_indexed(f"shard(even={even!r})", ())
+        return self._then(ShardEven(shards, number, even))
+
+    def _check_indexed(self, what: str, behind: tuple[type, ...]) -> None:
+        source = self._verbs[0]
+        if not isinstance(source, Source) or source.interleaving or source.names is not None:
+            raise ValueError(f"{what} needs files in their order, not {source}")
+        for verb in self._verbs[1:]:
+            if not isinstance(verb, (Parse, *HOW, *behind)):
+                raise ValueError(f"{what} needs the numbers of records: it cannot follow {verb}")
 
     def concatenate(self, dataset: Dataset, name: str | None = None) -> Dataset:
         """The elements of this dataset, then those of the other."""

@@ -109,6 +109,30 @@ class Shuffle(Verb):
 
 
 @dataclasses.dataclass(frozen=True)
+class ShuffleAll(Shuffle):
+    """A permutation of all records, through an index; the size is of no meaning."""
+
+    def __str__(self) -> str:
+        return f"shuffle(None, {self.seed!r}, {self.reshuffle})"
+
+    def key(self) -> int:
+        """Of the permutation."""
+        return self.passes.seeds(None)[0] if self.seed is None else self.seed % 2**64
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardEven(Verb):
+    """As many records for each, through an index: "drop", "pad" or "wrap"."""
+
+    num_shards: int
+    index: int
+    even: str
+
+    def __str__(self) -> str:
+        return f"shard({self.num_shards}, {self.index}, even={self.even!r})"
+
+
+@dataclasses.dataclass(frozen=True)
 class Map(Verb):
     function: Callable[..., Any]
     calls: int = dataclasses.field(default=1, compare=False)  # at a time; changes no element
@@ -258,7 +282,7 @@ class WithOptions(Verb):
 
 
 # They act on positions, not on what is there.
-ORDER = (Skip, Take, Repeat, Shard, Shuffle)
+ORDER = (Skip, Take, Repeat, Shard, Shuffle, ShardEven)
 # They call a function of the user's.
 FUNCTIONS = (Map, Filter, TakeWhile, Interleave, BucketBySequenceLength)
 HOW = (Prefetch, WithOptions)  # change no element

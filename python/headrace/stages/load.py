@@ -13,6 +13,7 @@ from .. import _core
 from ..arrays import BytesArray
 from ..bottleneck import report
 from ..files import native
+from ..index import index_for
 from ..node import Node, Split
 from ..sources import Source
 from .stage import Open, Stage, State
@@ -52,6 +53,7 @@ def _loader(
         position,
         node.source.on_corruption,
         node.source.interleaving,
+        index_for(files, node.source.on_corruption) if node.needs_index else None,
     )
 
 
@@ -120,6 +122,10 @@ class Load(Stage):
         self, split: Split, node: Node, open_names: Open | None, state: State | None
     ) -> None:
         """`open_names`: of the dataset whose elements are the files."""
+        if node.flags and node.spec is None:
+            raise ValueError(
+                "shard(even='pad') needs parse_example: `valid` is a feature"
+            )
         self._names: State = {}
         files = node.source.files
         if open_names is not None:
@@ -172,6 +178,15 @@ def _warn_of(damage: dict[str, int]) -> bool:
     return damage["places"] > 0
 
 
+def _flagged(wrap: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The last part says which rows are no padding."""
+    return lambda parts: {**wrap(parts[:-1]), "valid": parts[-1]}
+
+
+def _flagged_rows(rows: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda parts: list(zip(rows(parts[:-1]), parts[-1], strict=True))
+
+
 class LoadBatches(Load):
     """Batches, as the loader makes them."""
 
@@ -179,7 +194,9 @@ class LoadBatches(Load):
         self, split: Split, node: Node, open_names: Open | None, state: State | None
     ) -> None:
         super().__init__(split, node, open_names, state)
-        wrap = _strings if node.spec is None else node.spec.batch
+        wrap: Callable[[Any], Any] = _strings if node.spec is None else node.spec.batch
+        if node.flags:
+            wrap = _flagged(wrap)
         if node.names is not None:
             select = _tuple_of(node.names)
             self._wrap: Callable[[Any], Any] = lambda parts: select(wrap(parts))
@@ -198,7 +215,10 @@ def _finish(node: Node) -> Callable[[Any], Any] | None:
     """What makes an element of a row; None if it is one. Its errors are those of this element."""
     if node.spec is None:
         return None
-    element = node.spec.element
+    element: Callable[[Any], Any] = node.spec.element
+    if node.flags:
+        unflagged = element
+        element = lambda row: {**unflagged(row[0]), "valid": row[1]}  # noqa: E731
     if node.names is None:
         return element
     select = _tuple_of(node.names)
@@ -214,6 +234,8 @@ class LoadExamples(Load):
     ) -> None:
         super().__init__(split, node, open_names, state)
         self._wrap: Callable[[Any], Any] = _strings if node.spec is None else node.spec.rows
+        if node.flags:
+            self._wrap = _flagged_rows(self._wrap)
         self._finish = _finish(node)
         self._rows: Iterator[Any] = iter(())
         self._chunk_start = self._loader.state()
