@@ -204,7 +204,8 @@ def _rows(draw: random.Random, key: str, count: int) -> bytes:
 
 
 def _records(draw: random.Random, harm: float, record) -> list[bytes]:
-    count = draw.choice([1, 1, 2, 3, 5, 0 if draw.random() < 0.2 else 2, 20])
+    # Few: TensorFlow has crashed, once in many runs, where several threads met errors.
+    count = draw.choice([1, 1, 2, 3, 5, 0 if draw.random() < 0.2 else 2, 7])
     records = [record() for _ in range(count)]
     records = [r if draw.random() < 0.95 else b"" for r in records]
     return [damaged(draw, r) if draw.random() < harm else r for r in records]
