@@ -6,7 +6,7 @@ std::string place(std::string_view path, int64_t record, int64_t offset, std::st
   std::string text(path);
   if (record != Error::kUnknown) text += ": record " + std::to_string(record);
   if (offset != Error::kUnknown) text += " at byte " + std::to_string(offset);
-  return text.append(": ").append(what);
+  return what.empty() ? text : text.append(": ").append(what);
 }
 
 std::string escape_bytes(std::string_view bytes, size_t limit) {
