@@ -243,6 +243,7 @@ class TestReadme:
                     }
                 )
         monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("HEADRACE_CACHE_DIR", str(tmp_path / "cache"))
         steps = []
         names = {"step": lambda features, label: steps.append((features.shape, label.shape))}
         blocks = re.findall(r"```python\n(.*?)```", self.text, re.DOTALL)
