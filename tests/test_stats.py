@@ -31,7 +31,7 @@ def test_a_pass_counts_its_records_and_the_time_of_each_stage(dataset):
     assert stats["slow_records"] == stats["slow_share"] == 0
     assert set(stats["seconds"]) == STAGES
     assert all(spent >= 0 for spent in stats["seconds"].values())
-    for stage in ("read", "order", "checksum", "locate", "decode", "assemble"):
+    for stage in ("read", "order", "checksum", "locate", "decode"):  # behind us for certain
         assert stats["seconds"][stage] > 0
     assert stats["elapsed"] > 0
     assert stats["bottleneck"].endswith(".")
