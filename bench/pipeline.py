@@ -23,10 +23,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from data import DEFAULT_FOLDER, Files, files_of
 from workloads import WORKLOADS, Feature, Workload
 
 import headrace as hr
+from data import DEFAULT_FOLDER, Files, files_of
 
 _PASS_SECONDS = 0.15  # a shorter pass repeats its files
 _RIVAL = Path(__file__).parent / "rivals" / "tf_data.py"
