@@ -4,12 +4,15 @@
 #include <cstring>
 #include <span>
 
+#include "kernels/copier.h"
+
 namespace headrace {
 namespace {
 
 constexpr size_t kOwnBuffer = size_t{256} << 10;   // arrays of this size do not share
 constexpr size_t kSharedArena = size_t{1} << 20;
 constexpr size_t kLine = 64;
+constexpr size_t kFar = size_t{1} << 20;  // arrays of this size do not stay in a core's cache
 
 size_t fixed_size(const Column& column, size_t rows) {
   if (BatchLayout::has_splits(column)) return (rows + 1) * sizeof(int64_t);
@@ -125,19 +128,22 @@ void Batch::store(Cells& cells, size_t first, size_t n, size_t row, std::span<co
   for (size_t c = 0; c < cells.columns(); ++c) {
     const Column& column = layout_->columns()[c];
     if (!BatchLayout::grows(column)) {
-      cells.store_numbers(c, first, n, fixed(c) + row * column.elements * size_of(column.type));
+      const size_t row_size = column.elements * size_of(column.type);
+      cells.store_numbers(c, first, n, {fixed(c) + row * row_size, layout_->place(c).size >= kFar});
       continue;
     }
     const Places& place = places[c];
+    const BatchLayout::Hint& hint = layout_->hint(c);
+    const Cells::Target bytes{place.bytes.data, hint.bytes.load(std::memory_order_relaxed) >= kFar};
     const auto data_begin = static_cast<int64_t>(place.bytes.begin);
     if (!BatchLayout::has_splits(column)) {
       cells.store_strings(c, first, n, data_begin, ends(c) + row * column.elements + 1,
-                          place.bytes.data);
+                          bytes);
     } else if (column.type == Type::kBytes) {
       const auto begin = static_cast<int64_t>(place.values.begin / sizeof(int64_t)) - 1;
       cells.store_splits(c, first, n, begin, ends(c) + row + 1);
       cells.store_strings(c, first, n, data_begin, reinterpret_cast<int64_t*>(place.values.data),
-                          place.bytes.data);
+                          bytes);
     } else {
       const auto begin = static_cast<int64_t>(place.values.begin / size_of(column.type));
       cells.store_splits(c, first, n, begin, ends(c) + row + 1);
@@ -149,8 +155,9 @@ void Batch::store(Cells& cells, size_t first, size_t n, size_t row, std::span<co
 void Batch::store_records(std::span<const ByteView> records, size_t row, const Places& places) {
   auto end = static_cast<int64_t>(places.bytes.begin);
   uint8_t* out = places.bytes.data;
+  const Copier copy(layout_->hint(0).bytes.load(std::memory_order_relaxed) >= kFar);
   for (size_t i = 0; i < records.size(); ++i) {
-    if (records[i].size != 0) std::memcpy(out, records[i].data, records[i].size);
+    if (records[i].size != 0) copy(out, records[i].data, records[i].size);
     out += records[i].size;
     ends(0)[row + i + 1] = end += static_cast<int64_t>(records[i].size);
   }

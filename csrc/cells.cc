@@ -6,6 +6,7 @@
 #include <string>
 
 #include "convert.h"
+#include "kernels/copier.h"
 #include "kernels/kernels.h"
 
 namespace headrace {
@@ -327,8 +328,9 @@ Amount Cells::amount(size_t c, size_t first, size_t n) const {
   return amount;
 }
 
-void Cells::store_numbers(size_t c, size_t first, size_t n, uint8_t* out) {
+void Cells::store_numbers(size_t c, size_t first, size_t n, Target target) {
   const Column& column = column_at(c);
+  uint8_t* const out = target.data;
   const uint64_t* const cell = cells(c) + first;
   const size_t row_size = column.elements * size_of(column.type);
   if (is_direct(column)) {
@@ -358,9 +360,10 @@ void Cells::store_numbers(size_t c, size_t first, size_t n, uint8_t* out) {
   }
   const bool copied = column.kind == Kind::kFloat ? column.type == Type::kFloat32
                                                   : column.layout == Layout::kRaw && !column.big_endian;
+  const Copier copy(target.far);
   for (size_t i = 0; i < n; ++i) {
     if (copied && Cell::form(cell[i]) == Cell::kPacked) {
-      std::memcpy(out + i * row_size, bytes_of(first + i, cell[i]), row_size);
+      copy(out + i * row_size, bytes_of(first + i, cell[i]), row_size);
     } else {
       store_row(c, cell[i], first + i, out + i * row_size);
     }
@@ -448,11 +451,13 @@ void Cells::store_values(size_t c, size_t first, size_t n, uint8_t* out) {
 }
 
 void Cells::store_strings(size_t c, size_t first, size_t n, int64_t base, int64_t* offsets,
-                          uint8_t* out) const {
+                          Target target) const {
   const Measured& measured = measured_[c];
+  const Copier copy(target.far);
+  uint8_t* out = target.data;
   for (size_t k = measured.begins[first]; k < measured.begins[first + n]; ++k) {
     const ByteView string = measured.strings[k];
-    if (string.size != 0) std::memcpy(out, string.data, string.size);
+    if (string.size != 0) copy(out, string.data, string.size);
     out += string.size;
     *offsets++ = base += static_cast<int64_t>(string.size);
   }

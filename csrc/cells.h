@@ -54,8 +54,15 @@ class Cells {
 
   Amount amount(size_t column, size_t first, size_t n) const;
 
-  // kFixed and kRaw numbers of records [first, first + n), to consecutive rows at `out`.
-  void store_numbers(size_t column, size_t first, size_t n, uint8_t* out);
+  // Where values go. An array that is `far` does not stay in a cache until somebody reads it: large
+  // values are copied past the caches.
+  struct Target {
+    uint8_t* data;
+    bool far = false;
+  };
+
+  // kFixed and kRaw numbers of records [first, first + n), to consecutive rows.
+  void store_numbers(size_t column, size_t first, size_t n, Target out);
 
   // kRagged and kSequence: the ends of the rows: splits[i] = base + values of records
   // [first, first + i].
@@ -66,7 +73,7 @@ class Cells {
 
   // All strings, amount().bytes of them; offsets[k] = base + bytes of the first k + 1 strings.
   void store_strings(size_t column, size_t first, size_t n, int64_t base, int64_t* offsets,
-                     uint8_t* out) const;
+                     Target out) const;
 
  private:
   static constexpr size_t kNone = SIZE_MAX;

@@ -5,6 +5,7 @@
 #include <arm_neon.h>
 
 #include "kernels/bodies.h"
+#include "kernels/copy.h"
 #include "kernels/crc32c.h"
 #include "kernels/varint.h"
 
@@ -59,6 +60,8 @@ const Kernels kArm64Kernels = {
     count_varints<Isa>,
     decode_varints<Isa>,
     decode_single_varints<Isa>,
+    copy_near,
+    nothing_to_end,
 };
 
 }  // namespace headrace

@@ -39,6 +39,12 @@ struct Kernels {
   // a cell whose size is none of these need not mean anything; behind other lists kSlop bytes must
   // be readable.
   size_t (*decode_single_varints)(const ByteView* records, uint64_t* cells, size_t n);
+
+  // Copies n bytes to a place that nobody reads soon, past the caches where the CPU can: they keep
+  // what they hold, and no line is read only to be overwritten. Other threads may read the copies
+  // after end_far_copies() by the thread that made them, and the usual synchronization.
+  void (*copy_far)(uint8_t* to, const uint8_t* from, size_t n);
+  void (*end_far_copies)();
 };
 
 // The body chosen for this process. Thread-safe; the first call decides. std::runtime_error if

@@ -1,5 +1,6 @@
 // The body for every CPU: tables and arithmetic on whole words.
 #include "kernels/bodies.h"
+#include "kernels/copy.h"
 #include "kernels/crc32c.h"
 #include "kernels/varint.h"
 
@@ -71,7 +72,8 @@ struct Isa {
 
 const Kernels kPortableKernels = {
     "portable",         crc32c<Isa>,         verify_lengths<Isa>,        verify_payloads<Isa>,
-    count_varints<Isa>, decode_varints<Isa>, decode_single_varints<Isa>,
+    count_varints<Isa>, decode_varints<Isa>, decode_single_varints<Isa>, copy_near,
+    nothing_to_end,
 };
 
 }  // namespace headrace

@@ -24,11 +24,20 @@ struct Sse42 {
     return crc_three_streams<Sse42>(state, p, n);
   }
 
+  static void copy_line(uint8_t* to, const uint8_t* from) {
+    for (size_t i = 0; i < 64; i += 16) {
+      const auto part = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i));
+      _mm_stream_si128(reinterpret_cast<__m128i*>(to + i), part);
+    }
+  }
+
   static uint32_t continued_16(const uint8_t* p) {
     __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return static_cast<uint32_t>(_mm_movemask_epi8(bytes));
   }
 };
+
+inline void end_far_copies() { _mm_sfence(); }
 
 }  // namespace
 }  // namespace headrace

@@ -5,6 +5,7 @@
 #include <immintrin.h>
 
 #include "kernels/bodies.h"
+#include "kernels/copy.h"
 #include "kernels/varint.h"
 #include "kernels/x86.h"
 
@@ -21,6 +22,13 @@ struct Isa : Sse42 {
     return more;
   }
 
+  static void copy_line(uint8_t* to, const uint8_t* from) {
+    for (size_t i = 0; i < 64; i += 32) {
+      const auto part = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i));
+      _mm256_stream_si256(reinterpret_cast<__m256i*>(to + i), part);
+    }
+  }
+
   static uint64_t extract(uint64_t w, uint64_t mask) { return _pext_u64(w, mask); }
   static uint64_t extract_two(uint64_t w, uint64_t mask) { return _pext_u64(w, mask); }
 };
@@ -35,6 +43,8 @@ const Kernels kAvx2Kernels = {
     count_varints<Isa>,
     decode_varints<Isa>,
     decode_single_varints<Isa>,
+    copy_far<Isa>,
+    end_far_copies,
 };
 
 }  // namespace headrace

@@ -10,6 +10,7 @@
 #include <immintrin.h>
 
 #include "kernels/bodies.h"
+#include "kernels/copy.h"
 #include "kernels/varint.h"
 #include "kernels/x86.h"
 
@@ -79,6 +80,10 @@ constexpr CrcStarts kStarts;
 
 struct Isa : Sse42 {
   static constexpr size_t kLong = 64;
+
+  static void copy_line(uint8_t* to, const uint8_t* from) {
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(to), _mm512_loadu_si512(from));
+  }
 
   static CrcState crc(CrcState state, const uint8_t* p, size_t n) {
     __m512i start = _mm512_zextsi128_si512(_mm_cvtsi64_si128(static_cast<int64_t>(state)));
@@ -279,7 +284,8 @@ size_t verify_payloads(const ByteView* records, size_t n) {
 
 const Kernels kAvx512Kernels = {
     "avx512",           crc32c<Isa>,    verify_lengths<Isa>,   verify_payloads,
-    count_varints<Isa>, decode_varints, decode_single_varints,
+    count_varints<Isa>, decode_varints, decode_single_varints, copy_far<Isa>,
+    end_far_copies,
 };
 
 }  // namespace headrace

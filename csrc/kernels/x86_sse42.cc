@@ -3,6 +3,7 @@
 #if defined(__x86_64__)
 
 #include "kernels/bodies.h"
+#include "kernels/copy.h"
 #include "kernels/varint.h"
 #include "kernels/x86.h"
 
@@ -30,6 +31,8 @@ const Kernels kSse42Kernels = {
     count_varints<Isa>,
     decode_varints<Isa>,
     decode_single_varints<Isa>,
+    copy_far<Isa>,
+    end_far_copies,
 };
 
 }  // namespace headrace
