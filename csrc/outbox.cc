@@ -57,9 +57,12 @@ void Outbox::end_stream() {
 void Outbox::release(Batch* batch) {
   if (!batch->release()) return;
   batch->finish();
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   slots_[batch->number() - taken_].complete = true;
-  if (waiting_ && slots_.front().complete) ready_.notify_one();
+  const bool wakes = waiting_ && slots_.front().complete;
+  if (wakes) waiting_ = false;  // one signal is enough
+  lock.unlock();
+  if (wakes) ready_.notify_one();
 }
 
 void Outbox::abort(std::exception_ptr error) {

@@ -9,6 +9,7 @@ namespace headrace {
 namespace {
 
 constexpr size_t kFrame = kHeaderSize + kFooterSize;
+constexpr size_t kChunk = 256;  // records that room is made for at a time
 
 std::string hex(uint32_t value) {
   char text[11];
@@ -79,12 +80,20 @@ Walk walk_records(const Source& source, Piece& piece, uint64_t offset, uint64_t 
                  piece.bytes.data + piece.bytes.size - kHeaderSize + 1);
     const uint8_t* p = from;
     uint64_t left = size - walk.next;
-    while (p < behind) {
-      const uint64_t length = load64(p);
-      if (length > left || left - length < kFrame) break;
-      records.push_back({p + kHeaderSize, static_cast<size_t>(length)});
-      p += kFrame + length;
-      left -= kFrame + length;
+    bool fits = true;
+    while (p < behind && fits) {
+      const size_t found = records.size();
+      records.resize(found + kChunk);
+      ByteView* record = records.data() + found;
+      for (ByteView* const full = record + kChunk; p < behind && record != full; ++record) {
+        const uint64_t length = load64(p);
+        fits = length <= left && left - length >= kFrame;
+        if (!fits) break;
+        *record = {p + kHeaderSize, static_cast<size_t>(length)};
+        p += kFrame + length;
+        left -= kFrame + length;
+      }
+      records.resize(static_cast<size_t>(record - records.data()));
     }
     walk.next = size - left;
     if (p < behind) {

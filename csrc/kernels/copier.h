@@ -18,7 +18,9 @@ class Copier {
   }
 
   void operator()(uint8_t* to, const uint8_t* from, size_t n) const {
-    if (far_ && n >= kLarge) {
+    if (n <= kSmall) {
+      copy_small(to, from, n);
+    } else if (far_ && n >= kLarge) {
       kernels_.copy_far(to, from, n);
     } else {
       std::memcpy(to, from, n);
@@ -26,7 +28,29 @@ class Copier {
   }
 
  private:
-  static constexpr size_t kLarge = 1024;
+  static constexpr size_t kSmall = 128, kLarge = 1024;
+
+  // Without a call, in parts that may overlap.
+  static void copy_small(uint8_t* to, const uint8_t* from, size_t n) {
+    if (n >= 32) {
+      for (size_t i = 0; i < n - 32; i += 32) std::memcpy(to + i, from + i, 32);
+      std::memcpy(to + n - 32, from + n - 32, 32);
+    } else if (n >= 16) {
+      copy_both_ends<16>(to, from, n);
+    } else if (n >= 8) {
+      copy_both_ends<8>(to, from, n);
+    } else if (n >= 4) {
+      copy_both_ends<4>(to, from, n);
+    } else {
+      for (size_t i = 0; i < n; ++i) to[i] = from[i];
+    }
+  }
+
+  template <size_t size>
+  static void copy_both_ends(uint8_t* to, const uint8_t* from, size_t n) {
+    std::memcpy(to, from, size);
+    std::memcpy(to + n - size, from + n - size, size);
+  }
 
   const Kernels& kernels_;
   const bool far_;
