@@ -30,8 +30,8 @@ bool BatchLayout::grows(const Column& column) {
   return has_splits(column) || column.type == Type::kBytes;
 }
 
-BatchLayout::BatchLayout(std::vector<Column> columns, size_t rows, bool pad)
-    : columns_(std::move(columns)), rows_(rows), pad_(pad), places_(columns_.size()), hints_(columns_.size()) {
+BatchLayout::BatchLayout(std::vector<Column> columns, size_t rows, bool pad, Pages pages)
+    : columns_(std::move(columns)), rows_(rows), pad_(pad), pages_(pages), places_(columns_.size()), hints_(columns_.size()) {
   size_t shared = SIZE_MAX;  // the arena that small arrays share for now
   for (size_t c = 0; c < columns_.size(); ++c) {
     grows_ |= grows(columns_[c]);
@@ -65,7 +65,7 @@ GrowingArray::Room GrowingArray::reserve(size_t size, size_t expected) {
   size_ += size;
   if (!memory_) {
     room_ = std::max(size, expected);
-    memory_ = Buffer(room_ + kSlop);
+    memory_ = Buffer(room_ + kSlop, pages_);
     room_ = memory_.capacity() - kSlop;
   }
   if (size_ <= room_) return {memory_.data() + begin, begin};
@@ -74,9 +74,9 @@ GrowingArray::Room GrowingArray::reserve(size_t size, size_t expected) {
 }
 
 void GrowingArray::join() {
-  if (!memory_) memory_ = Buffer(kSlop);
+  if (!memory_) memory_ = Buffer(kSlop, pages_);
   if (overflows_.empty()) return;
-  Buffer whole(size_ + kSlop);
+  Buffer whole(size_ + kSlop, pages_);
   std::memcpy(whole.data(), memory_.data(), overflows_.front().begin);
   for (const Overflow& part : overflows_) {
     std::memcpy(whole.data() + part.begin, part.memory.data(), part.size);
@@ -86,12 +86,15 @@ void GrowingArray::join() {
 }
 
 Batch::Batch(std::shared_ptr<const BatchLayout> layout, uint64_t number)
-    : layout_(std::move(layout)), number_(number), values_(layout_->columns().size()),
-      bytes_(layout_->columns().size()), longest_(layout_->columns().size()) {
+    : layout_(std::move(layout)), number_(number), longest_(layout_->columns().size()) {
   for (const size_t size : layout_->arenas()) {
-    begins_.push_back(arenas_.emplace_back(size).data());
+    begins_.push_back(arenas_.emplace_back(size, layout_->pages()).data());
   }
+  values_.reserve(layout_->columns().size());
+  bytes_.reserve(layout_->columns().size());
   for (size_t c = 0; c < layout_->columns().size(); ++c) {
+    values_.emplace_back(layout_->pages());
+    bytes_.emplace_back(layout_->pages());
     if (BatchLayout::grows(layout_->columns()[c])) ends(c)[0] = 0;
   }
 }
@@ -213,7 +216,7 @@ void Batch::pad_numbers(size_t c, size_t longest) {
   const Column& column = layout_->columns()[c];
   const size_t unit = size_of(column.type);
   const int64_t* const splits = ends(c);
-  GrowingArray padded;
+  GrowingArray padded(layout_->pages());
   uint8_t* out = padded.reserve(rows_ * longest * unit, 0).data;
   for (size_t i = 0; i < rows_; ++i) {
     const auto begin = static_cast<size_t>(splits[i]), n = static_cast<size_t>(splits[i + 1]) - begin;
@@ -236,7 +239,7 @@ void Batch::pad_strings(size_t c, size_t longest) {
   const int64_t* const splits = ends(c);
   const auto* const offsets = reinterpret_cast<const int64_t*>(values_[c].memory().data());
   const auto strings = static_cast<size_t>(splits[rows_]);
-  GrowingArray ends, data;
+  GrowingArray ends(layout_->pages()), data(layout_->pages());
   auto* end = reinterpret_cast<int64_t*>(ends.reserve((rows_ * longest + 1) * sizeof(int64_t), 0).data);
   uint8_t* const begin =
       data.reserve(static_cast<size_t>(offsets[strings]) + (rows_ * longest - strings) * fill.size(), 0)

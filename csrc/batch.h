@@ -30,10 +30,11 @@ class BatchLayout {
   };
 
   // `pad`: kSequence rows get the length of the longest; otherwise they stay like kRagged ones.
-  BatchLayout(std::vector<Column> columns, size_t rows, bool pad);
+  BatchLayout(std::vector<Column> columns, size_t rows, bool pad, Pages pages = Pages::kOrdinary);
 
   const std::vector<Column>& columns() const { return columns_; }
   size_t rows() const { return rows_; }
+  Pages pages() const { return pages_; }  // of the buffers, if they can be had
   const Place& place(size_t column) const { return places_[column]; }
   const std::vector<size_t>& arenas() const { return arenas_; }  // their sizes
   bool grows() const { return grows_; }                          // any column does
@@ -54,6 +55,7 @@ class BatchLayout {
   std::vector<Column> columns_;
   size_t rows_;
   bool pad_;
+  Pages pages_;
   std::vector<Place> places_;
   std::vector<size_t> arenas_;
   bool grows_ = false;
@@ -64,6 +66,8 @@ class BatchLayout {
 // memory of its own, and all is joined when the last writer is done.
 class GrowingArray {
  public:
+  explicit GrowingArray(Pages pages = Pages::kOrdinary) : pages_(pages) {}
+
   // Room for `size` more bytes, and where they begin in the whole. `expected` sizes the memory of
   // the first call. One thread at a time; the room is valid until join().
   struct Room {
@@ -81,6 +85,7 @@ class GrowingArray {
     Buffer memory;
     size_t begin, size;
   };
+  Pages pages_;
   Buffer memory_;
   size_t room_ = 0;  // of memory_
   size_t size_ = 0;

@@ -8,7 +8,9 @@
 #include <cstdlib>
 #include <mutex>
 #include <new>
-#include <vector>
+
+#include "locked_pages.h"
+#include "shelves.h"
 
 namespace headrace {
 namespace {
@@ -55,8 +57,7 @@ void system_free(uint8_t* memory, size_t size) {
   }
 }
 
-// LIFO per size class: the memory that was touched last is the warmest. A leaked singleton, for
-// Python may drop its last arrays after static destructors have run.
+// A leaked singleton, for Python may drop its last arrays after static destructors have run.
 class Pool {
  public:
   uint8_t* take(size_t capacity) {
@@ -64,10 +65,7 @@ class Pool {
       std::lock_guard lock(mutex_);
       stats_.in_use += capacity;
       stats_.peak = std::max(stats_.peak, stats_.in_use);
-      if (auto& shelf = shelf_of(capacity); !shelf.memory.empty()) {
-        uint8_t* memory = shelf.memory.back();
-        shelf.memory.pop_back();
-        stats_.free -= capacity;
+      if (uint8_t* const memory = shelves_.take(capacity)) {
         ++stats_.recycled;
         return memory;
       }
@@ -80,9 +78,8 @@ class Pool {
     {
       std::lock_guard lock(mutex_);
       stats_.in_use -= capacity;
-      if (stats_.free + capacity <= kFreeLimit) {
-        shelf_of(capacity).memory.push_back(memory);
-        stats_.free += capacity;
+      if (shelves_.bytes() + capacity <= kFreeLimit) {
+        shelves_.put(memory, capacity);
         return;
       }
     }
@@ -91,15 +88,12 @@ class Pool {
 
   void trim() {
     std::lock_guard lock(mutex_);
-    for (auto& shelf : shelves_) {
-      for (uint8_t* memory : shelf.memory) system_free(memory, shelf.capacity);
-      shelf.memory.clear();
-    }
-    stats_.free = 0;
+    shelves_.clear(system_free);
   }
 
   PoolStats stats() {
     std::lock_guard lock(mutex_);
+    stats_.free = shelves_.bytes();
     return stats_;
   }
 
@@ -108,21 +102,8 @@ class Pool {
   void unlock() { mutex_.unlock(); }
 
  private:
-  struct Shelf {
-    size_t capacity = 0;
-    std::vector<uint8_t*> memory;
-  };
-
-  Shelf& shelf_of(size_t capacity) {
-    for (auto& shelf : shelves_)
-      if (shelf.capacity == capacity) return shelf;
-    shelves_.push_back({capacity, {}});
-    shelves_.back().memory.reserve(64);
-    return shelves_.back();
-  }
-
   std::mutex mutex_;
-  std::vector<Shelf> shelves_;
+  Shelves shelves_;
   PoolStats stats_;
 };
 
@@ -136,14 +117,31 @@ Pool& pool() {
 
 }  // namespace
 
-Buffer::Buffer(size_t size) {
+Buffer::Buffer(size_t size, Pages wanted) {
+  if (wanted == Pages::kLocked) {
+    const size_t capacity = LockedPages::capacity_for(size);
+    if (uint8_t* const memory = LockedPages::of_process().take(capacity)) {
+      memory_ = {memory, Recycle(capacity, Pages::kLocked)};
+      return;
+    }
+  }
   const size_t capacity = size_class(size);
-  memory_ = {pool().take(capacity), Recycle(capacity)};
+  memory_ = {pool().take(capacity), Recycle(capacity, Pages::kOrdinary)};
 }
 
-void Buffer::Recycle::operator()(uint8_t* memory) const { pool().give(memory, capacity); }
+void Buffer::Recycle::operator()(uint8_t* memory) const {
+  if (pages == Pages::kLocked) {
+    LockedPages::of_process().give(memory, capacity, lent);
+  } else {
+    pool().give(memory, capacity);
+  }
+}
 
 PoolStats pool_stats() { return pool().stats(); }
-void trim_pool() { pool().trim(); }
+
+void trim_pool() {
+  pool().trim();
+  LockedPages::of_process().trim();
+}
 
 }  // namespace headrace

@@ -90,7 +90,9 @@ bool LoaderJob::goes_on_behind(const Error& error) const {
 Loader::Loader(LoaderJob job)
     : job_(completed(std::move(job))),
       layout_(std::make_shared<BatchLayout>(columns_of(job_), job_.batch_size,
-                                            /*pad=*/!job_.single)),
+                                            /*pad=*/!job_.single,
+                                            job_.options.locked_pages ? Pages::kLocked
+                                                                      : Pages::kOrdinary)),
       outbox_(layout_, limits_of(job_.options)),
       pipeline_(pipeline_for(job_, layout_, outbox_)),
       position_(pipeline_->beginning()) {}

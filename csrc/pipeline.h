@@ -22,6 +22,7 @@ struct LoaderOptions {
   uint64_t memory = 0;      // bytes of batches ahead of the consumer; 0: a default
   uint64_t prefetch = 0;    // batches ahead of the consumer; 0: as many as fit
   bool verify = true;       // checksums of the data (those of lengths are always verified)
+  bool locked_pages = false;  // of batches
   uint64_t block_size = 0;  // bytes of a file that a thread takes at a time; 0: a default
 };
 

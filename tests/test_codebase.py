@@ -22,6 +22,8 @@ PACKAGE = ROOT / "python" / "headrace"
 # From left to right: a file includes files of its own room and of those to the left of it.
 ROOMS = [
     "bytes error philox permutation position threads turn even stopwatch",
+    "cuda_driver shelves",
+    "locked_pages",
     "kernels wire buffer window shuffle",
     "source schema",
     "record example parse_error exact sequence_feature sequence convert cells scan plan",

@@ -32,8 +32,9 @@ PyArray_Descr* descriptor(Type type) {
   return entry;
 }
 
-// Owns a buffer on behalf of arrays.
+// Owns a buffer on behalf of arrays, from which anybody may start a copy.
 py::object capsule_of(Buffer buffer) {
+  buffer.lend(true);
   auto owner = std::make_unique<Buffer>(std::move(buffer));
   PyObject* const capsule = PyCapsule_New(owner.get(), nullptr, [](PyObject* self) {
     delete static_cast<Buffer*>(PyCapsule_GetPointer(self, nullptr));

@@ -69,6 +69,7 @@ LoaderOptions options_of(const py::dict& given) {
     else if (name == "prefetch") options.prefetch = value.cast<uint64_t>();
     else if (name == "memory_budget") options.memory = value.cast<uint64_t>();
     else if (name == "verify") options.verify = value.cast<bool>();
+    else if (name == "locked_pages") options.locked_pages = value.cast<bool>();
     else if (name == "block_size") options.block_size = value.cast<uint64_t>();
     else throw std::invalid_argument("unknown option: " + name);
   }

@@ -1,0 +1,58 @@
+// Shelves: free memory by its capacity.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace headrace {
+
+// LIFO: the memory that was touched last is the warmest. Does not own what lies on it. One thread
+// at a time.
+class Shelves {
+ public:
+  uint8_t* take(size_t capacity) {  // null: there is none
+    auto& memory = shelf_of(capacity).memory;
+    if (memory.empty()) return nullptr;
+    uint8_t* const last = memory.back();
+    memory.pop_back();
+    bytes_ -= capacity;
+    return last;
+  }
+
+  void put(uint8_t* memory, size_t capacity) {
+    shelf_of(capacity).memory.push_back(memory);
+    bytes_ += capacity;
+  }
+
+  size_t bytes() const { return bytes_; }
+
+  // Takes all: release(memory, capacity) is called for each.
+  template <class Release>
+  void clear(Release release) {
+    for (Shelf& shelf : shelves_) {
+      for (uint8_t* memory : shelf.memory) release(memory, shelf.capacity);
+      shelf.memory.clear();
+    }
+    bytes_ = 0;
+  }
+
+ private:
+  struct Shelf {
+    size_t capacity = 0;
+    std::vector<uint8_t*> memory;
+  };
+
+  Shelf& shelf_of(size_t capacity) {
+    for (Shelf& shelf : shelves_)
+      if (shelf.capacity == capacity) return shelf;
+    shelves_.push_back({capacity, {}});
+    shelves_.back().memory.reserve(64);
+    return shelves_.back();
+  }
+
+  std::vector<Shelf> shelves_;
+  size_t bytes_ = 0;
+};
+
+}  // namespace headrace
