@@ -34,6 +34,7 @@ class Loader {
   // The next batch, waiting for it no longer than `patience`. Throws the Error of a row or of the
   // stream, again at each call; under kTf the stream may go on behind it.
   Delivery next(std::chrono::milliseconds patience);
+  bool ready() { return failure_ || outbox_.ready(); }  // next() would not wait
 
   // Behind the last batch that next() returned whole.
   const Position& position() const { return position_; }

@@ -74,11 +74,18 @@ void Outbox::abort(std::exception_ptr error) {
   space_.notify_all();
 }
 
+bool Outbox::takes() const {
+  return error_ || (slots_.empty() ? ended_ : slots_.front().complete);
+}
+
+bool Outbox::ready() {
+  std::lock_guard lock(mutex_);
+  return takes();
+}
+
 Outbox::Outcome Outbox::take(std::chrono::milliseconds patience, Parcel& parcel) {
   std::unique_lock lock(mutex_);
-  const auto ready_now = [&] {
-    return error_ || (slots_.empty() ? ended_ : slots_.front().complete);
-  };
+  const auto ready_now = [&] { return takes(); };
   for (;;) {
     bool ready = ready_now();
     if (!ready) {

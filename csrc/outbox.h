@@ -61,6 +61,7 @@ class Outbox {
   };
   enum class Outcome : uint8_t { kBatch, kEnd, kTimeout };
   Outcome take(std::chrono::milliseconds patience, Parcel& parcel);
+  bool ready();  // take() would not wait
 
   // Drops all batches. No thread may be writing to one.
   void clear();
@@ -73,7 +74,8 @@ class Outbox {
     bool dropped = false;
   };
 
-  bool room() const;  // with the lock
+  bool room() const;   // with the lock
+  bool takes() const;  // likewise
 
   const std::shared_ptr<const BatchLayout> layout_;
   const Limits limits_;

@@ -639,7 +639,7 @@ class TestOptions:
             ({"memory_budget": "lots"}, ValueError, "a text such as \"2GiB\"; got 'lots'"),
             ({"memory_budget": 0}, ValueError, "memory_budget must be at least one byte; got 0"),
             ({"verify_checksums": 1}, TypeError, "verify_checksums must be a bool; got 1"),
-            ({"pin_memory": True}, NotImplementedError, "pin_memory=True is not supported yet"),
+            ({"pin_memory": 1}, TypeError, "pin_memory must be a bool; got 1"),
         ],
         ids=repr,
     )

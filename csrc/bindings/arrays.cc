@@ -10,6 +10,7 @@ namespace {
 
 namespace py = pybind11;
 
+constexpr const char* kCapsule = "headrace.Buffer";
 constexpr size_t kMostDimensions = 34;  // of a schema's shape, and two more
 
 // New reference to the dtype; kept for the life of the process.
@@ -36,8 +37,8 @@ PyArray_Descr* descriptor(Type type) {
 py::object capsule_of(Buffer buffer) {
   buffer.lend(true);
   auto owner = std::make_unique<Buffer>(std::move(buffer));
-  PyObject* const capsule = PyCapsule_New(owner.get(), nullptr, [](PyObject* self) {
-    delete static_cast<Buffer*>(PyCapsule_GetPointer(self, nullptr));
+  PyObject* const capsule = PyCapsule_New(owner.get(), kCapsule, [](PyObject* self) {
+    delete static_cast<Buffer*>(PyCapsule_GetPointer(self, kCapsule));
   });
   if (capsule == nullptr) throw py::error_already_set();
   owner.release();
@@ -119,6 +120,15 @@ py::object column_of(Batch& batch, size_t c, py::handle owner) {
 
 void import_numpy() {
   if (_import_array() < 0) throw py::error_already_set();
+}
+
+Buffer* buffer_of(py::handle array) {
+  PyObject* owner = array.ptr();
+  while (owner != nullptr && PyArray_Check(owner)) {
+    owner = PyArray_BASE(reinterpret_cast<PyArrayObject*>(owner));
+  }
+  if (owner == nullptr || !PyCapsule_IsValid(owner, kCapsule)) return nullptr;
+  return static_cast<Buffer*>(PyCapsule_GetPointer(owner, kCapsule));
 }
 
 py::tuple to_arrays(Batch& batch) {

@@ -18,4 +18,7 @@ void import_numpy();
 //   padded sequences of strings: (data, offsets, longest)
 pybind11::tuple to_arrays(Batch& batch);
 
+// The buffer that an array of to_arrays(), or a view of one, looks at; null for other objects.
+Buffer* buffer_of(pybind11::handle array);
+
 }  // namespace headrace

@@ -242,6 +242,7 @@ void register_loader(py::module_& m) {
            py::arg("drop_remainder"), py::arg("single"), py::arg("options"), py::arg("state"), py::arg("on_corruption") = "raise",
            py::arg("interleaving") = py::none(), py::arg("index") = py::none())
       .def("next", &LoaderHandle::next)
+      .def("ready", [](LoaderHandle& self) { return self.get().ready(); })
       .def("state", [](LoaderHandle& self) { return state_of(self.get().position()); })
       .def("file_sizes", [](LoaderHandle& self) { return self.get().file_sizes(); })
       .def("stats",

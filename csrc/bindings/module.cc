@@ -12,6 +12,7 @@ PYBIND11_MODULE(_core, m) {
   headrace::register_schema(m);
   headrace::register_index(m);
   headrace::register_loader(m);
+  headrace::register_locked_pages(m);
   headrace::register_parsing(m);
   headrace::register_shuffle(m);
   headrace::register_writer(m);

@@ -81,9 +81,23 @@ class Loader:
     ) -> None: ...
     def file_sizes(self) -> list[int]: ...
     def next(self) -> tuple[Any, ...]: ...
+    def ready(self) -> bool:
+        """Whether next() would not wait."""
+
     def state(self) -> dict[str, Any]: ...
     def stats(self) -> dict[str, Any]: ...
     def close(self) -> None: ...
+
+def page_locked_memory() -> dict[str, Any]:
+    """driver_missing and missing: why there is none, for good and now, or "". In bytes: registered,
+    free, waiting for copies. And the number of registrations so far."""
+
+def mark_copies() -> None:
+    """Page-locked memory that was given back until now is used again when the GPUs have done what
+    they have been told to do until now. Not while a stream is captured into a graph."""
+
+def copies_done(arrays: list[Any]) -> None:
+    """No copy reads these arrays of the core, nor will anybody start one."""
 
 class Shuffle:
     """tf.data's shuffle of the numbers of an input's elements."""

@@ -80,7 +80,8 @@ class DatasetIterator:
         ``records``, ``slow_records`` and ``slow_share`` (those that only TensorFlow's whole grammar
         could parse), ``bytes_read``, ``threads``, ``elapsed`` seconds since the first ``next()``,
         ``seconds`` of every stage (all threads together; ``consumer waits`` is the caller's own
-        waiting), ``damage`` that was passed over, and ``bottleneck``: one sentence.
+        waiting), ``damage`` that was passed over, ``memory`` of batches ("ordinary", "page-locked",
+        or "ordinary: " and why it is not page-locked), and ``bottleneck``: one sentence.
         """
         return self._stage.stats()
 

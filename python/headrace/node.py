@@ -100,6 +100,7 @@ class Split:
             "prefetch": self.ready if prefetch in (None, AUTOTUNE) else prefetch,
             "memory_budget": 0 if budget is None else size_in_bytes(budget),
             "verify": self.options.verify_checksums,
+            "locked_pages": self.options.pin_memory,
         }
 
 

@@ -25,7 +25,10 @@ class Options:
         memory_budget: bytes that read-ahead and waiting batches may take: an int, or a text such
             as "2GiB" or "500 MB". None: 256 MiB.
         verify_checksums: check both checksums of every record that is delivered.
-        pin_memory: page-locked batches. Not supported yet.
+        pin_memory: batches in page-locked memory, from which copies to a GPU run beside all else.
+            Needs the CUDA driver, and that the process uses a GPU by then (it is not this that
+            begins it); else batches are in ordinary memory, as ``stats()`` says. Arrays in such
+            memory are not there in a forked child.
 
     Raises TypeError and ValueError. A field left at its default keeps what an earlier
     ``with_options`` of the same dataset said.
@@ -54,8 +57,6 @@ class Options:
             raise ValueError(
                 f"Options: memory_budget must be at least one byte; got {self.memory_budget!r}"
             )
-        if self.pin_memory:
-            raise NotImplementedError("Options: pin_memory=True is not supported yet")
 
     def merged(self, later: Options) -> Options:
         """These options, with every field of `later` that is not at its default."""

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .. import _core
+from .. import _core, page_locked
 from ..arrays import BytesArray
 from ..bottleneck import report
 from ..files import native
@@ -24,7 +24,9 @@ _CHUNK = 128  # records that the loader hands over at once where single examples
 def count_records(source: Source, how: Split) -> int:
     """Records in the files, whatever the verbs."""
     node = Node(dataclasses.replace(source, interleaving=None), None, (), None, None)
-    loader = _loader(dataclasses.replace(how, node=node), node, source.files, 0, None)
+    options = dataclasses.replace(how.options, pin_memory=False)
+    how = dataclasses.replace(how, node=node, options=options)
+    loader = _loader(how, node, source.files, 0, None)
     count = 0
     try:
         while True:
@@ -133,6 +135,10 @@ class Load(Stage):
         self._turn = _Turn(node, state, self._position)
         self._loader = _loader(split, node, files, self._turn.first, state)
         self._next = self._loader.next
+        self._pinned = split.options.pin_memory
+        if self._pinned:
+            page_locked.warn_if_missing()
+            self._next = page_locked.marking(self._loader.next)
         self.is_map = node.spec is not None
         self._warns = node.source.on_corruption in ("skip", "stop_file")
 
@@ -153,7 +159,12 @@ class Load(Stage):
             self._turn.tell_passes()
 
     def stats(self) -> dict[str, Any]:
-        return report(self._loader.stats())
+        stats = self._loader.stats()
+        stats["memory"] = page_locked.memory() if self._pinned else "ordinary"
+        return report(stats)
+
+    def ready(self) -> bool:
+        return self._loader.ready()
 
     def close(self) -> None:
         self._report_damage()

@@ -30,6 +30,11 @@ class Stage:
     def __next__(self) -> Any:
         raise NotImplementedError
 
+    def ready(self) -> bool:
+        """Whether next() will probably not wait for data."""
+        source = getattr(self, "_input", None)
+        return source is None or source.ready()
+
     def state(self) -> State:
         """The position behind the last element that was delivered. Disturbs nothing."""
         return {"input": self._input.state()}
