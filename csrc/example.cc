@@ -5,6 +5,9 @@
 namespace headrace {
 namespace {
 
+constexpr size_t kPrefetchAhead = 6;  // records
+constexpr size_t kPrefetched = 4096;  // bytes of one
+
 // Tags of the messages on the way to a value; all fields are length-delimited.
 constexpr uint8_t kFeaturesTag = 0x0a;  // Example.features
 constexpr uint8_t kEntryTag = 0x0a;     // Features.feature
@@ -200,6 +203,13 @@ bool Locator::locate_one(ByteView record, uint64_t* cells, size_t stride) {
 void Locator::locate(std::span<const ByteView> records, uint64_t* cells, size_t stride,
                      std::vector<uint32_t>& refused) {
   for (size_t i = 0; i < records.size(); ++i) {
+    // Records that lie anywhere come from far away.
+    if (i + kPrefetchAhead < records.size()) {
+      const ByteView& later = records[i + kPrefetchAhead];
+      for (size_t at = 0; at < later.size && at < kPrefetched; at += 64) {
+        __builtin_prefetch(later.data + at);
+      }
+    }
     if (records[i].size > Cell::kLargestSize ||
         !locate_one(records[i], cells + i, stride)) {
       refused.push_back(static_cast<uint32_t>(i));

@@ -1,7 +1,9 @@
 #include "fetcher.h"
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
+#include <optional>
 
 #include "kernels/kernels.h"
 #include "record.h"
@@ -10,7 +12,6 @@ namespace headrace {
 namespace {
 
 constexpr size_t kMostOpen = 256;
-constexpr uint64_t kNear = 2048;                 // bytes read in vain rather than read twice
 constexpr uint64_t kLongestRead = uint64_t{1} << 20;
 
 uint64_t frame_size(const Index::Place& place) { return kHeaderSize + place.size + kFooterSize; }
@@ -37,45 +38,47 @@ int64_t Fetcher::ordinal_in_file(uint64_t ordinal) const {
   return static_cast<int64_t>(ordinal - index_->start(index_->find(ordinal).file));
 }
 
-void Fetcher::fetch(std::span<const uint64_t> ordinals, Fetched& out) {
+// Which bytes to read. Where each read goes is only known when the memory for all of them is there.
+void Fetcher::plan_reads(std::span<const uint64_t> ordinals, Fetched& out) const {
   const size_t n = ordinals.size();
-  out.failure.reset();
-  out.places.resize(n);
-  out.records.resize(n);
   out.by_place_.resize(n);
-  for (size_t i = 0; i < n; ++i) out.places[i] = index_->find(ordinals[i]);
   std::iota(out.by_place_.begin(), out.by_place_.end(), 0u);
-  std::sort(out.by_place_.begin(), out.by_place_.end(), [&](uint32_t a, uint32_t b) {
-    const Index::Place &x = out.places[a], &y = out.places[b];
-    return x.file != y.file ? x.file < y.file : x.offset < y.offset;
-  });
-
-  // Where each read goes is only known when the memory for all of them is there.
-  struct Read {
-    uint32_t file;
-    uint64_t begin, end;
-    size_t first;  // in by_place_
-  };
-  std::vector<Read> reads;
-  size_t total = 0;
+  if (!std::is_sorted(ordinals.begin(), ordinals.end())) {
+    std::sort(out.by_place_.begin(), out.by_place_.end(),
+              [&](uint32_t a, uint32_t b) { return ordinals[a] < ordinals[b]; });
+  }
+  out.reads_.clear();
   for (size_t k = 0; k < n; ++k) {
     const Index::Place& place = out.places[out.by_place_[k]];
     const uint64_t end = place.offset + frame_size(place);
-    if (!reads.empty() && reads.back().file == place.file &&
-        place.offset <= reads.back().end + kNear && end - reads.back().begin <= kLongestRead) {
-      total += std::max(end, reads.back().end) - reads.back().end;
-      reads.back().end = std::max(end, reads.back().end);
-    } else {
-      reads.push_back({place.file, place.offset, end, k});
-      total += end - place.offset;
+    if (!out.reads_.empty()) {
+      Fetched::Read& last = out.reads_.back();
+      if (last.file == place.file && place.offset <= last.end + kNear &&
+          end - last.begin <= kLongestRead) {
+        last.end = std::max(end, last.end);
+        continue;
+      }
     }
+    out.reads_.push_back({place.file, place.offset, end, k});
   }
-  if (!out.memory_ || out.memory_.capacity() < total + kSlop) out.memory_ = Buffer(total + kSlop);
-  uint8_t* to = out.memory_.data();
-  for (size_t r = 0; r < reads.size(); ++r) {
-    const Read& read = reads[r];
+}
+
+void Fetcher::fetch(std::span<const uint64_t> ordinals, Fetched& out) {
+  const size_t n = ordinals.size();
+  out.failures.clear();
+  out.places.resize(n);
+  out.records.resize(n);
+  for (size_t i = 0; i < n; ++i) out.places[i] = index_->find(ordinals[i]);
+  plan_reads(ordinals, out);
+  size_t total = 0;
+  for (const Fetched::Read& read : out.reads_) total += read.end - read.begin;
+  if (!out.memory || out.memory.capacity() < total + kSlop) out.memory = Buffer(total + kSlop);
+  out.bytes_read = total;
+  uint8_t* to = out.memory.data();
+  for (size_t r = 0; r < out.reads_.size(); ++r) {
+    const Fetched::Read& read = out.reads_[r];
     const size_t size = read.end - read.begin;
-    const size_t last = r + 1 < reads.size() ? reads[r + 1].first : n;
+    const size_t last = r + 1 < out.reads_.size() ? out.reads_[r + 1].first : n;
     size_t got = 0;
     std::optional<Error> trouble;
     try {
@@ -88,17 +91,8 @@ void Fetcher::fetch(std::span<const uint64_t> ordinals, Fetched& out) {
       const Index::Place& place = out.places[i];
       const uint64_t at = place.offset - read.begin;
       out.records[i] = {to + at + kHeaderSize, static_cast<size_t>(place.size)};
-      if (got >= at + frame_size(place) || (out.failure && out.failure->record < i)) continue;
-      const int64_t ordinal = ordinal_in_file(ordinals[i]);
-      const auto offset = static_cast<int64_t>(place.offset);
-      const std::string& path = files_[place.file];
-      out.failure.emplace(Fetched::Failure{
-          i, trouble ? *trouble
-                     : Error(Fault::kDataLoss,
-                             ::headrace::place(path, ordinal, offset,
-                                               "expected a record, found the end of the file: the "
-                                               "file is not as it was when it was indexed"),
-                             path, ordinal, offset)});
+      if (got >= at + frame_size(place)) continue;
+      out.failures.push_back({i, trouble ? *trouble : torn_error(ordinals[i], place)});
     }
     to += size;
   }
@@ -106,32 +100,62 @@ void Fetcher::fetch(std::span<const uint64_t> ordinals, Fetched& out) {
   check(ordinals, out);
 }
 
-// The headers must be what the index has seen, and the data what was written.
+// What could be read: the headers must be what the index has seen, and the data what was written.
 void Fetcher::check(std::span<const uint64_t> ordinals, Fetched& out) const {
-  const size_t n = out.failure ? out.failure->record : ordinals.size();
-  size_t good = kernels().verify_lengths(out.records.data(), n);
-  const auto length = [&](size_t i) { return load64(out.records[i].data - kHeaderSize); };
-  for (size_t i = 0; i < good; ++i) {
-    if (length(i) != out.records[i].size) good = i;
+  const auto rising = [](const Fetched::Failure& a, const Fetched::Failure& b) {
+    return a.record < b.record;
+  };
+  std::sort(out.failures.begin(), out.failures.end(), rising);
+  size_t begin = 0;
+  for (size_t k = 0, unread = out.failures.size(); k < unread; ++k) {
+    const size_t end = out.failures[k].record;
+    check(ordinals, begin, end, out);
+    begin = end + 1;
   }
-  const bool lengths_good = good == n;
-  if (verify_) good = std::min(good, kernels().verify_payloads(out.records.data(), good));
-  if (good == n) return;
-  const Index::Place& place = out.places[good];
-  const std::string& path = files_[place.file];
-  const int64_t ordinal = ordinal_in_file(ordinals[good]);
-  const auto offset = static_cast<int64_t>(place.offset);
-  const bool bad_length = !lengths_good && (kernels().verify_lengths(&out.records[good], 1) == 0 ||
-                                            length(good) != place.size);
-  out.failure.emplace(Fetched::Failure{
-      good, bad_length
-                ? Error(Fault::kDataLoss,
-                        ::headrace::place(path, ordinal, offset,
-                                          "expected a record of " + std::to_string(place.size) +
-                                              " bytes, found another header: the file is not as it "
-                                              "was when it was indexed"),
-                        path, ordinal, offset)
-                : checksum_error(path, ordinal, offset, out.records[good])});
+  check(ordinals, begin, ordinals.size(), out);
+  std::sort(out.failures.begin(), out.failures.end(), rising);
+}
+
+void Fetcher::check(std::span<const uint64_t> ordinals, size_t begin, size_t end,
+                    Fetched& out) const {
+  while (begin < end) {
+    const ByteView* const records = out.records.data() + begin;
+    size_t good = kernels().verify_lengths(records, end - begin);
+    for (size_t i = 0; i < good; ++i) {
+      if (load64(records[i].data - kHeaderSize) != records[i].size) good = i;
+    }
+    if (verify_) good = kernels().verify_payloads(records, good);
+    begin += good;
+    if (begin == end) return;
+    out.failures.push_back({begin, mismatch(ordinals[begin], out.places[begin], records[good])});
+    ++begin;
+  }
+}
+
+Error Fetcher::torn_error(uint64_t ordinal, const Index::Place& at) const {
+  const std::string& path = files_[at.file];
+  const int64_t record = ordinal_in_file(ordinal);
+  const auto offset = static_cast<int64_t>(at.offset);
+  return Error(Fault::kDataLoss,
+               place(path, record, offset,
+                     "expected a record, found the end of the file: the file is not as it was "
+                     "when it was indexed"),
+               path, record, offset);
+}
+
+Error Fetcher::mismatch(uint64_t ordinal, const Index::Place& at, const ByteView& record) const {
+  const std::string& path = files_[at.file];
+  const int64_t number = ordinal_in_file(ordinal);
+  const auto offset = static_cast<int64_t>(at.offset);
+  if (kernels().verify_lengths(&record, 1) == 1 && load64(record.data - kHeaderSize) == at.size) {
+    return checksum_error(path, number, offset, record);
+  }
+  return Error(Fault::kDataLoss,
+               place(path, number, offset,
+                     "expected a record of " + std::to_string(at.size) +
+                         " bytes, found another header: the file is not as it was when it was "
+                         "indexed"),
+               path, number, offset);
 }
 
 }  // namespace headrace

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,26 +16,37 @@
 
 namespace headrace {
 
-// Records in memory of one thread, reused. Views are valid until the next fetch.
+// Records in memory of one thread, reused. Views are valid until the next fetch, or as long as who
+// takes the memory away keeps it.
 struct Fetched {
   std::vector<ByteView> records;      // in the order asked for
   std::vector<Index::Place> places;   // likewise
+  Buffer memory;
+  uint64_t bytes_read = 0;  // wanted or not
 
   struct Failure {
-    size_t record;  // into `records`; those before it are good
+    size_t record;  // into `records`
     Error error;
   };
-  std::optional<Failure> failure;  // the first that could not be had
+  std::vector<Failure> failures;  // those that could not be had, in rising order
 
  private:
   friend class Fetcher;
-  Buffer memory_;
+  struct Read {
+    uint32_t file;
+    uint64_t begin, end;
+    size_t first;  // in by_place_
+  };
   std::vector<uint32_t> by_place_;
+  std::vector<Read> reads_;
 };
 
 // Any thread; files stay open, some hundreds at a time.
 class Fetcher {
  public:
+  // Bytes read in vain rather than asking twice: a call costs about as much as copying them.
+  static constexpr uint64_t kNear = 4096;
+
   Fetcher(std::vector<std::string> files, std::shared_ptr<const Index> index, bool verify);
 
   const Index& index() const { return *index_; }
@@ -52,7 +62,11 @@ class Fetcher {
 
  private:
   std::shared_ptr<const Source> open(uint32_t file);
+  void plan_reads(std::span<const uint64_t> ordinals, Fetched& out) const;
   void check(std::span<const uint64_t> ordinals, Fetched& out) const;
+  void check(std::span<const uint64_t> ordinals, size_t begin, size_t end, Fetched& out) const;
+  Error torn_error(uint64_t ordinal, const Index::Place& place) const;
+  Error mismatch(uint64_t ordinal, const Index::Place& place, const ByteView& record) const;
 
   const std::vector<std::string> files_;
   const std::shared_ptr<const Index> index_;

@@ -3,12 +3,6 @@
 #include <utility>
 
 namespace headrace {
-namespace {
-
-constexpr size_t kPrefetched = 4096;  // bytes of a record
-
-}  // namespace
-
 Error Provenance::parse_error(const ParseError& error) const {
   return Error(Fault::kParse, error.text + "\n" + place(path, ordinal, offset, error.detail), path,
                ordinal, offset);
@@ -33,12 +27,6 @@ void Filler::fill(Batch& batch, size_t first, std::span<const ByteView> records,
     return ExactParser::Row{.index = first + record};
   };
   Lap lap(watch);
-  // Records that lie anywhere come from far away: all are asked for at once.
-  for (const ByteView& record : records) {
-    for (size_t at = 0; at < record.size && at < kPrefetched; at += 64) {
-      __builtin_prefetch(record.data + at, 0, 2);
-    }
-  }
   cells_->locate(records, row_of);
   lap.end(Stage::kLocate);
   cells_->measure();

@@ -42,8 +42,8 @@ std::vector<Column> columns_of(const LoaderJob& job) {
   return columns;
 }
 
-Outbox::Limits limits_of(const LoaderOptions& options) {
-  return {.memory = options.memory != 0 ? options.memory : kAhead,
+Outbox::Limits limits_of(const LoaderOptions& options, bool indexed) {
+  return {.memory = options.memory == 0 ? kAhead : indexed ? options.memory / 2 : options.memory,
           .batches = options.prefetch != 0 ? options.prefetch : std::numeric_limits<uint64_t>::max()};
 }
 
@@ -93,7 +93,7 @@ Loader::Loader(LoaderJob job)
                                             /*pad=*/!job_.single,
                                             job_.options.locked_pages ? Pages::kLocked
                                                                       : Pages::kOrdinary)),
-      outbox_(layout_, limits_of(job_.options)),
+      outbox_(layout_, limits_of(job_.options, job_.index != nullptr)),
       pipeline_(pipeline_for(job_, layout_, outbox_)),
       position_(pipeline_->beginning()) {}
 

@@ -6,7 +6,11 @@
 namespace headrace {
 namespace {
 
-constexpr size_t kGroupBytes = size_t{1} << 20;  // read and parsed at a time
+constexpr size_t kGroupBytes = size_t{1} << 20;  // parsed at a time, to stay in the cache
+constexpr size_t kGroupRows = 4096;
+constexpr uint64_t kLotBytes = uint64_t{192} << 20;  // by default
+constexpr size_t kSoon = 8;            // batches behind the first one, before many are read together
+constexpr size_t kMostAtATime = 256;  // that are planned, if they are not
 
 std::vector<Verb> behind(const std::vector<Verb>& verbs, size_t n) {
   return std::vector<Verb>(verbs.begin() + static_cast<ptrdiff_t>(n), verbs.end());
@@ -23,7 +27,15 @@ Picker::Picker(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout, 
     throw Error(Fault::kDataLoss, "the index is not one of these files: " + difference,
                 job.files.empty() ? "" : job.files.front());
   }
-  for (const IndexedFile& file : job.index->files()) sizes_.push_back(file.size);
+  for (const IndexedFile& file : job.index->files()) {
+    sizes_.push_back(file.size);
+    bytes_ += file.size;
+  }
+  average_ = std::max<uint64_t>(bytes_ / std::max<uint64_t>(job.index->count(), 1), 1);
+  // Half of a budget is for batches.
+  const uint64_t budget = job.options.memory != 0 ? job.options.memory / 2 : kLotBytes;
+  const uint64_t row = average_ + average_ / 8 + sizeof(ByteView) + sizeof(uint64_t);
+  most_rows_ = std::min<uint64_t>(budget / row, Lot::kMostRows);
 }
 
 Position Picker::beginning() const {
@@ -46,22 +58,26 @@ void Picker::start_at(const Position& position) {
   next_ = position.drawn;
   outer_.restore(position.outer);
   order_ = std::make_shared<Selection::Order>(selection_.order(iteration_));
-  if (position.ended) return go_on({Plan::Step::kEnd});
-  go_on(outer_.offer(0));
+  go_on(position.ended ? Plan::Step{Plan::Step::kEnd} : outer_.offer(0));
+  if (ended_) outbox_.end_stream();
 }
 
+// --- tasks ---
+
 void Picker::work() {
-  Worker worker{Filler(job_, layout_), {}, {}, {}};
-  Job job;
+  Worker worker{Filler(job_, layout_), {}, {}};
+  Task task;
   std::unique_lock lock(mutex_);
   while (!stopped_) {
-    if (next_job(job)) {
+    if (claim(task)) {
       work_.notify_one();
       lock.unlock();
-      fill(job, worker);
+      perform(task, worker);
       lock.lock();
       slow_records_ += worker.filler.take_slow_records();
-    } else if (ended_) {
+      bytes_read_ += std::exchange(worker.bytes_read, 0);
+      finish(task);
+    } else if (all_opened()) {
       return work_.notify_all();
     } else {
       Lap lap(outbox_.stopwatch());
@@ -92,39 +108,117 @@ LoaderStats Picker::stats() const {
           .damage = job_.index->damage()};
 }
 
-// The records of the next batch. False if there is none, or no room for it.
-bool Picker::next_job(Job& job) {
-  if (ended_ || !outbox_.has_room()) return false;
-  job = {};
-  while (!ended_) {
+bool Picker::all_opened() const {
+  return ended_ && std::all_of(shares_.begin(), shares_.end(), [](const auto& share) {
+           return share->round == Round::kParse && share->claimed == share->batches.size();
+         });
+}
+
+// What is next to be done. False if that is nothing, or there is no room for it.
+bool Picker::claim(Task& task) {
+  for (size_t i = 0; i < 2; ++i) {
+    if (i == shares_.size()) {
+      if (ended_ || (i > 0 && shares_.back()->together)) return false;
+      plan();
+      if (i == shares_.size()) return false;
+    }
+    Share& share = *shares_[i];
+    if (share.claimed == share.tasks()) {
+      if (share.round != Round::kParse) return false;  // others are about to end the round
+      continue;
+    }
+    const bool before = i > 0 && shares_.front()->claimed < shares_.front()->tasks();
+    if (share.round == Round::kParse && (before || !outbox_.has_room())) continue;
+    task = {&share, share.round, share.claimed++, nullptr};
+    if (task.round != Round::kParse) return true;
+    const Planned& planned = share.batches[task.number];
+    task.batch = outbox_.open();
+    task.batch->hold();
+    outbox_.close(task.batch, planned.rows, planned.end, planned.drop);
+    records_ += planned.rows;
+    if (all_opened()) outbox_.end_stream();
+    return true;
+  }
+  return false;
+}
+
+void Picker::finish(const Task& task) {
+  Share& share = *task.share;
+  if (++share.done < share.tasks()) return;
+  if (task.round == Round::kParse) {
+    const auto found = std::find_if(shares_.begin(), shares_.end(),
+                                    [&](const auto& other) { return other.get() == &share; });
+    share.lot.clear();
+    share.batches.clear();
+    spare_shares_.push_back(std::move(*found));
+    shares_.erase(found);
+  } else {
+    share.round = task.round == Round::kNumber ? Round::kRead : Round::kParse;
+  }
+  share.claimed = share.done = 0;
+  work_.notify_all();
+}
+
+void Picker::perform(const Task& task, Worker& worker) {
+  Lap lap(outbox_.stopwatch());
+  switch (task.round) {
+    case Round::kNumber:
+      task.share->lot.number(task.number, worker.scratch);
+      lap.end(Stage::kOrder);
+      break;
+    case Round::kRead:
+      task.share->lot.read(task.number, fetcher_, worker.scratch);
+      worker.bytes_read += worker.scratch.fetched.bytes_read;
+      lap.end(Stage::kRead);
+      break;
+    case Round::kParse: fill(task, worker); break;
+  }
+}
+
+// --- the order, under the lock ---
+
+// The next batches of the stream. Few at first, so that the first one comes soon.
+void Picker::plan() {
+  if (spare_shares_.empty()) spare_shares_.push_back(std::make_unique<Share>());
+  std::unique_ptr<Share> share = std::move(spare_shares_.back());
+  spare_shares_.pop_back();
+  size_t most = batches_at_a_time_;
+  if (most == kMostAtATime && selection_.shuffle() != nullptr) {
+    most = std::max<size_t>(most_rows_ / job_.batch_size, 1);
+  }
+  batches_at_a_time_ = most == 1 ? kSoon : kMostAtATime;
+  size_t rows = 0;
+  while (!ended_ && share->batches.size() < most) {
     if (next_ == selection_.size()) {
       go_on(outer_.source_ended());
       continue;
     }
-    const uint64_t most = std::min<uint64_t>(selection_.size() - next_, job_.batch_size - rows_);
-    const Plan::Step step = outer_.offer(most);
+    const uint64_t open = std::min<uint64_t>(selection_.size() - next_, job_.batch_size - rows);
+    const Plan::Step step = outer_.offer(open);
     if (step.fate == Plan::Step::kDeliver) {
-      if (open_.batch == nullptr) open_.batch = outbox_.open();
-      open_.runs.push_back({order_, next_, step.count});
-      rows_ += step.count;
-      records_ += step.count;
+      share->lot.add(order_, next_, step.count);
+      rows += step.count;
     } else if (step.fate != Plan::Step::kDrop) {
       go_on(step);
       continue;
     }
     next_ += step.count;
-    const bool full = rows_ == job_.batch_size;
-    if (full) {
-      job = open_;
-      close_batch(/*drop=*/false);
-    }
+    if (rows == job_.batch_size) close_batch(*share, std::exchange(rows, 0), /*drop=*/false);
     if (const Plan::Step then = outer_.offer(0); then.fate != Plan::Step::kDrop) go_on(then);
-    if (full) return true;
   }
-  if (open_.batch == nullptr) return false;
-  // go_on() has closed the last batch, which is not full.
-  job = std::exchange(open_, {});
-  return true;
+  if (rows > 0) close_batch(*share, rows, job_.drop_remainder);
+  if (share->batches.empty()) {
+    spare_shares_.push_back(std::move(share));
+    if (all_opened()) outbox_.end_stream();
+    return;
+  }
+  // Together, if of two neighbours the second mostly costs less read with the first.
+  const size_t n = share->lot.rows();
+  share->together = selection_.shuffle() != nullptr && n <= most_rows_ &&
+                    bytes_ / n < average_ + Fetcher::kNear;
+  share->round = share->together ? Round::kNumber : Round::kParse;
+  if (share->together) share->lot.divide(*job_.index, bytes_, job_.batch_size);
+  shares_.push_back(std::move(share));
 }
 
 void Picker::go_on(Plan::Step step) {
@@ -134,72 +228,91 @@ void Picker::go_on(Plan::Step step) {
     order_ = std::make_shared<Selection::Order>(selection_.order(iteration_));
   } else if (step.fate == Plan::Step::kEnd) {
     ended_ = true;
-    if (open_.batch != nullptr) {
-      const Job last = open_;
-      close_batch(job_.drop_remainder);
-      open_ = last;
-    }
-    outbox_.end_stream();
-    work_.notify_all();
   }
 }
 
-void Picker::close_batch(bool drop) {
+void Picker::close_batch(Share& share, size_t rows, bool drop) {
   Position end;
   end.iteration = iteration_;
   end.drawn = end.pushed = next_;
   end.outer = outer_.counters();
   end.ended = ended_;
-  open_.batch->hold();
-  outbox_.close(open_.batch, rows_, end, drop);
-  open_ = {};
-  rows_ = 0;
+  share.batches.push_back({share.lot.rows() - rows, rows, std::move(end), drop});
 }
 
-void Picker::fill(Job& job, Worker& worker) {
-  worker.ordinals.clear();
-  worker.valid.clear();
-  for (const Run& run : job.runs) {
-    for (uint64_t k = run.first; k < run.first + run.n; ++k) {
-      const EvenPlace place = (*run.order)(k);
-      worker.ordinals.push_back(place.ordinal);
-      worker.valid.push_back(place.valid);
-    }
+// --- batches ---
+
+void Picker::fill(const Task& task, Worker& worker) {
+  const Planned& planned = task.share->batches[task.number];
+  if (selection_.flags() || !task.share->together) {
+    worker.places.clear();
+    task.share->lot.list(planned.first, planned.rows, worker.places);
   }
   if (selection_.flags()) {
-    std::copy(worker.valid.begin(), worker.valid.end(),
-              job.batch->fixed(layout_->columns().size() - 1));
+    uint8_t* valid = task.batch->fixed(layout_->columns().size() - 1);
+    for (const EvenPlace& place : worker.places) *valid++ = place.valid;
   }
-  // Groups by size, from the average: the real sizes are only known when they are looked up.
-  const Index& index = *job_.index;
-  uint64_t total = 0;
-  for (const uint64_t size : sizes_) total += size;
-  const uint64_t average = index.count() == 0 ? 1 : std::max<uint64_t>(total / index.count(), 1);
-  const size_t group = std::clamp<size_t>(kGroupBytes / average, 1, 4096);
-  for (size_t first = 0; first < worker.ordinals.size(); first += group) {
-    if (!store(job, worker, first, std::min(group, worker.ordinals.size() - first))) break;
+  if (task.share->together) {
+    parse(task, worker);
+  } else {
+    // Groups by size, from the average: the real sizes are only known when they are looked up.
+    const size_t group = std::clamp<size_t>(kGroupBytes / average_, 1, kGroupRows);
+    for (size_t first = 0; first < planned.rows; first += group) {
+      const size_t n = std::min(group, planned.rows - first);
+      if (!fetch_and_parse(task, worker, first, n)) break;
+    }
   }
-  outbox_.release(job.batch);
+  outbox_.release(task.batch);
+}
+
+// The records of a lot that has been read.
+void Picker::parse(const Task& task, Worker& worker) {
+  const Planned& planned = task.share->batches[task.number];
+  const Lot& lot = task.share->lot;
+  size_t rows = planned.rows;
+  if (const Lot::Failure* failure = lot.failure(task.number)) {
+    rows = failure->row - planned.first;
+    task.batch->fail(rows, failure->error);
+  }
+  const auto records = lot.records(planned.first, rows);
+  for (size_t first = 0, n; first < rows; first += n) {
+    size_t bytes = 0;
+    for (n = 0; first + n < rows && bytes < kGroupBytes && n < kGroupRows; ++n) {
+      bytes += records[first + n].size;
+    }
+    worker.filler.fill(*task.batch, first, records.subspan(first, n), outbox_.stopwatch(),
+                       [&](size_t record) {
+                         const uint64_t ordinal = lot[planned.first + first + record].ordinal;
+                         const Index::Place place = job_.index->find(ordinal);
+                         return Provenance{fetcher_.path(place.file),
+                                           fetcher_.ordinal_in_file(ordinal),
+                                           static_cast<int64_t>(place.offset)};
+                       });
+  }
 }
 
 // False if a record could not be had: nothing behind it will be delivered.
-bool Picker::store(Job& job, Worker& worker, size_t first, size_t n) {
-  const auto ordinals = std::span<const uint64_t>(worker.ordinals).subspan(first, n);
-  Fetched& fetched = worker.fetched;
+bool Picker::fetch_and_parse(const Task& task, Worker& worker, size_t first, size_t n) {
+  std::vector<uint64_t>& ordinals = worker.scratch.ordinals;
+  ordinals.clear();
+  for (size_t i = 0; i < n; ++i) ordinals.push_back(worker.places[first + i].ordinal);
+  Fetched& fetched = worker.scratch.fetched;
   Lap lap(outbox_.stopwatch());
   fetcher_.fetch(ordinals, fetched);
+  worker.bytes_read += fetched.bytes_read;
   lap.end(Stage::kRead);
-  if (fetched.failure) {
-    job.batch->fail(first + fetched.failure->record, fetched.failure->error);
-    n = fetched.failure->record;
+  const bool whole = fetched.failures.empty();
+  if (!whole) {
+    n = fetched.failures.front().record;
+    task.batch->fail(first + n, fetched.failures.front().error);
   }
   const auto records = std::span<const ByteView>(fetched.records).first(n);
-  worker.filler.fill(*job.batch, first, records, outbox_.stopwatch(), [&](size_t record) {
+  worker.filler.fill(*task.batch, first, records, outbox_.stopwatch(), [&](size_t record) {
     const Index::Place& place = fetched.places[record];
     return Provenance{fetcher_.path(place.file), fetcher_.ordinal_in_file(ordinals[record]),
                       static_cast<int64_t>(place.offset)};
   });
-  return !fetched.failure;
+  return whole;
 }
 
 }  // namespace headrace

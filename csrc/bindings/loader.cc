@@ -191,7 +191,7 @@ py::object read_records(std::vector<std::string> files, std::shared_ptr<Index> i
     const py::gil_scoped_release release;
     Fetcher fetcher(files, index, verify);
     fetcher.fetch(ordinals, fetched);
-    if (fetched.failure) throw fetched.failure->error;
+    if (!fetched.failures.empty()) throw fetched.failures.front().error;
     if (schema) {
       batch = parse(fetched.records, {}, schema, single ? ParseMode::kSingle : ParseMode::kBatch,
                     failure);
