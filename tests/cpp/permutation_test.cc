@@ -172,7 +172,8 @@ TEST_CASE("every number comes to every place") {
 
 TEST_CASE("two numbers come to every two places") {
   const uint64_t n = 24, trials = 60000;
-  for (const auto& [a, b] : {std::pair<uint64_t, uint64_t>{0, 1}, {0, 4}, {3, 23}, {5, 6}}) {
+  for (const auto& pair : {std::pair<uint64_t, uint64_t>{0, 1}, {0, 4}, {3, 23}, {5, 6}}) {
+    const uint64_t a = pair.first, b = pair.second;
     std::vector<uint64_t> observed;
     std::map<std::pair<uint64_t, uint64_t>, uint64_t> found;
     for (uint64_t seed = 0; seed < trials; ++seed) {
