@@ -2,6 +2,7 @@
 // exact grammar says, in both modes. The first byte chooses the schema.
 #include "agreement.h"
 #include "outcome.h"
+#include "schemas.h"
 
 using namespace headrace;
 using namespace headrace::testing;
@@ -27,16 +28,10 @@ std::string plain_record() {
   return example(features);
 }
 
-std::vector<std::shared_ptr<const Schema>> schemas() {
-  std::vector<std::shared_ptr<const Schema>> all = {lenient_schema(), strict_schema()};
-  for (size_t c = 0; c < all_columns().size(); ++c) all.push_back(single_schema(c));
-  return all;
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const auto kSchemas = schemas();
+  static const auto kSchemas = example_schemas();
   static const Record kPlain(plain_record());
   if (size == 0) return 0;
   const auto& schema = kSchemas[data[0] % kSchemas.size()];

@@ -2,41 +2,14 @@
 // together, and twice the same record gives twice the same rows. The first byte chooses the schema.
 #include <array>
 
-#include "examples.h"
 #include "outcome.h"
+#include "schemas.h"
 #include "sequence.h"
 
 using namespace headrace;
 using namespace headrace::testing;
 
 namespace {
-
-struct Schemas {
-  Schema context, lists;
-};
-
-// `strict`: what is missing has no default.
-Schemas schemas(bool strict) {
-  using enum Kind;
-  using enum Layout;
-  std::vector<Column> context = {
-      column("a", kInt64, kFixed),     column("b", kFloat, kFixed, {2}), column("c", kBytes, kFixed),
-      column("d", kInt64, kRagged),    column("e", kFloat, kRagged),     column("f", kBytes, kRagged),
-      column("g", kBytes, kFixed, {2}),
-  };
-  std::vector<Column> lists = {
-      column("a", kInt64, kSequence),  column("b", kFloat, kSequence, {2}),
-      column("c", kBytes, kSequence),  column("d", kInt64, kRagged),
-      column("e", kFloat, kRagged),    column("f", kBytes, kRagged),
-      column("g", kBytes, kSequence, {2}),
-  };
-  for (auto* columns : {&context, &lists}) {
-    for (Column& column : *columns) {
-      if (!strict && column.layout != kRagged) column = with_default(column);
-    }
-  }
-  return {Schema(context), Schema(lists)};
-}
 
 size_t total(const std::vector<int64_t>& sizes) {
   size_t sum = 0;
@@ -84,9 +57,9 @@ bool twice(const std::vector<T>& once, const std::vector<T>& both) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const std::array<Schemas, 2> kSchemas = {schemas(true), schemas(false)};
+  static const auto kSchemas = sequence_schemas();
   if (size == 0) return 0;
-  const Schemas& chosen = kSchemas[data[0] & 1];
+  const SequenceSchemas& chosen = kSchemas[data[0] % kSchemas.size()];
   const SequenceSchema schema{chosen.context, chosen.lists};
   const Record record(std::string(reinterpret_cast<const char*>(data) + 1, size - 1));
   std::array<SequenceBatch, 2> batches;  // of the record, and of two such records

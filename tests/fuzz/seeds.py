@@ -1,6 +1,7 @@
 """Writes the corpora that the fuzz targets start from: python tests/fuzz/seeds.py FOLDER.
 
 One folder for each target. Inputs are what each target says it reads; the values mean nothing.
+Names say what becomes of an input, which seeds_fit.cc checks: fast_*, valid_*.
 """
 
 import random
@@ -43,13 +44,17 @@ FEATURES = {
 }
 
 
+CANONICAL = ("plain", "unpacked", "shuffled", "shuffled_unpacked")  # of oracle.STYLES
+
+
 def examples():
     single = 2  # schemas of the target before those of one column
-    for name, style in oracle.STYLES.items():
+    for style_name, style in oracle.STYLES.items():
+        name = ("fast_" if style_name in CANONICAL else "valid_") + style_name
         yield name, b"\0" + encode_example(FEATURES, style)
         yield name + "_strict", b"\1" + encode_example(FEATURES, style)
         for i, (key, feature) in enumerate(FEATURES.items()):
-            if name in ("plain", "unpacked") or i % 6 == len(name) % 6:
+            if style_name in ("plain", "unpacked") or i % 6 == len(name) % 6:
                 yield f"{name}_{i}", bytes([single + i]) + encode_example({key: feature}, style)
     yield "no_kind", b"\0" + encode_example({b"g": oracle.NO_KIND, b"a": ints(1)})
     yield "no_values", b"\0" + encode_example({b"g": ints(), b"h": floats(), b"i": strings()})
@@ -96,7 +101,7 @@ def sequences():
             for key, kind in zip(b"abcdefg", kinds, strict=True)
         )
         for strict in (b"\0", b"\1"):
-            yield f"{rows}_{strict[0]}", strict + context + delimited(2, lists)
+            yield f"valid_{rows}_{strict[0]}", strict + context + delimited(2, lists)
     yield "empty", b"\1"
 
 
