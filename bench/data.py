@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from headrace import _core
 from workloads import (
     CTR_FLOATS,
     CTR_INTS,
@@ -24,8 +26,6 @@ from workloads import (
     WIDE_INTS,
     WORKLOADS,
 )
-
-from headrace import _core
 
 DEFAULT_FOLDER = Path(tempfile.gettempdir()) / "headrace-bench"
 FILES = 8

@@ -23,10 +23,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from workloads import WORKLOADS, Feature, Workload
 
 import headrace as hr
 from data import DEFAULT_FOLDER, Files, files_of
+from workloads import WORKLOADS, Feature, Workload
 
 _PASS_SECONDS = 0.15  # a shorter pass repeats its files
 _RIVAL = Path(__file__).parent / "rivals" / "tf_data.py"
@@ -37,7 +37,7 @@ class Headrace:
 
     def __init__(self, workload: Workload, files: Files, batch_size: int, threads: int) -> None:
         self.name = f"headrace/{threads}"
-        spec = {feature.name: _feature(feature) for feature in workload.features}
+        spec = {feature.name: feature_of(feature) for feature in workload.features}
         self._key = workload.features[-1].name
         self._repeat = 1
 
@@ -117,7 +117,7 @@ class Probe:
         pass
 
 
-def _feature(feature: Feature):
+def feature_of(feature: Feature):
     if feature.shape is None:
         return hr.RaggedFeature(np.dtype(feature.dtype))
     if feature.dtype == "uint8":

@@ -20,6 +20,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import tensorflow as tf
+
 from workloads import WORKLOADS, Workload
 
 _DTYPES = {"float32": tf.float32, "int64": tf.int64, "bytes": tf.string, "uint8": tf.string}
