@@ -85,18 +85,37 @@ void GrowingArray::join() {
   overflows_.clear();
 }
 
-Batch::Batch(std::shared_ptr<const BatchLayout> layout, uint64_t number)
-    : layout_(std::move(layout)), number_(number), longest_(layout_->columns().size()) {
-  for (const size_t size : layout_->arenas()) {
-    begins_.push_back(arenas_.emplace_back(size, layout_->pages()).data());
-  }
+void GrowingArray::clear() {
+  memory_ = Buffer();
+  room_ = size_ = 0;
+  overflows_.clear();
+}
+
+Batch::Batch(std::shared_ptr<const BatchLayout> layout)
+    : layout_(std::move(layout)), longest_(layout_->columns().size()) {
   values_.reserve(layout_->columns().size());
   bytes_.reserve(layout_->columns().size());
   for (size_t c = 0; c < layout_->columns().size(); ++c) {
     values_.emplace_back(layout_->pages());
     bytes_.emplace_back(layout_->pages());
+  }
+}
+
+void Batch::open(uint64_t number) {
+  number_ = number;
+  rows_ = 0;
+  arenas_.clear();
+  begins_.clear();
+  for (const size_t size : layout_->arenas()) {
+    begins_.push_back(arenas_.emplace_back(size, layout_->pages()).data());
+  }
+  for (size_t c = 0; c < layout_->columns().size(); ++c) {
+    values_[c].clear();
+    bytes_[c].clear();
     if (BatchLayout::grows(layout_->columns()[c])) ends(c)[0] = 0;
   }
+  writers_ = 1;
+  failure_.reset();
 }
 
 uint8_t* Batch::fixed(size_t column) const {

@@ -76,7 +76,8 @@ class GrowingArray {
   };
   Room reserve(size_t size, size_t expected);
 
-  void join();  // afterwards memory() holds size() bytes
+  void join();   // afterwards memory() holds size() bytes
+  void clear();  // gives its memory back
   size_t size() const { return size_; }
   Buffer& memory() { return memory_; }
 
@@ -94,8 +95,11 @@ class GrowingArray {
 
 class Batch {
  public:
-  // `number`: its place in the stream of batches.
-  explicit Batch(std::shared_ptr<const BatchLayout> layout, uint64_t number = 0);
+  explicit Batch(std::shared_ptr<const BatchLayout> layout);
+
+  // Makes it an empty one with memory of its own, whatever it has been before. `number`: its place
+  // in the stream of batches.
+  void open(uint64_t number);
 
   const BatchLayout& layout() const { return *layout_; }
   size_t rows() const { return rows_; }
@@ -155,7 +159,7 @@ class Batch {
   void pad_strings(size_t column, size_t longest);
 
   std::shared_ptr<const BatchLayout> layout_;
-  uint64_t number_;
+  uint64_t number_ = 0;
   size_t rows_ = 0;
   std::vector<Buffer> arenas_;
   std::vector<uint8_t*> begins_;  // of the arenas

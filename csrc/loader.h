@@ -36,6 +36,9 @@ class Loader {
   Delivery next(std::chrono::milliseconds patience);
   bool ready() { return failure_ || outbox_.ready(); }  // next() would not wait
 
+  // A batch of next() whose arrays have been taken is of use again.
+  void recycle(std::unique_ptr<Batch> batch) { outbox_.recycle(std::move(batch)); }
+
   // Behind the last batch that next() returned whole.
   const Position& position() const { return position_; }
 

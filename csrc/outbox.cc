@@ -27,7 +27,16 @@ bool Outbox::has_room() {
 }
 
 Batch* Outbox::open() {
-  auto batch = std::make_unique<Batch>(layout_, opened_);
+  std::unique_ptr<Batch> batch;
+  {
+    std::lock_guard lock(mutex_);
+    if (!spare_.empty()) {
+      batch = std::move(spare_.back());
+      spare_.pop_back();
+    }
+  }
+  if (!batch) batch = std::make_unique<Batch>(layout_);
+  batch->open(opened_);
   Batch* const opened = batch.get();
   std::lock_guard lock(mutex_);
   ++opened_;
@@ -106,6 +115,11 @@ Outbox::Outcome Outbox::take(std::chrono::milliseconds patience, Parcel& parcel)
     parcel = {std::move(slot.batch), std::move(slot.end)};
     return Outcome::kBatch;
   }
+}
+
+void Outbox::recycle(std::unique_ptr<Batch> batch) {
+  std::lock_guard lock(mutex_);
+  spare_.push_back(std::move(batch));
 }
 
 void Outbox::clear() {

@@ -8,6 +8,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "batch.h"
 #include "position.h"
@@ -61,6 +62,9 @@ class Outbox {
   };
   enum class Outcome : uint8_t { kBatch, kEnd, kTimeout };
   Outcome take(std::chrono::milliseconds patience, Parcel& parcel);
+
+  // A batch that was taken, whose arrays are elsewhere now, is of use again.
+  void recycle(std::unique_ptr<Batch> batch);
   bool ready();  // take() would not wait
 
   // Drops all batches. No thread may be writing to one.
@@ -83,6 +87,7 @@ class Outbox {
   std::condition_variable ready_;  // the front is complete, or none will come
   std::condition_variable space_;  // one has been taken
   std::deque<Slot> slots_;
+  std::vector<std::unique_ptr<Batch>> spare_;
   uint64_t opened_ = 0, closed_ = 0, taken_ = 0;
   bool ended_ = false;
   bool aborted_ = false;

@@ -166,7 +166,11 @@ class LoaderHandle {
         const py::gil_scoped_release release;
         delivery = loader.next(100ms);
       }
-      if (delivery.outcome == Outbox::Outcome::kBatch) return to_arrays(*delivery.batch);
+      if (delivery.outcome == Outbox::Outcome::kBatch) {
+        py::tuple arrays = to_arrays(*delivery.batch);
+        loader.recycle(std::move(delivery.batch));
+        return arrays;
+      }
       if (delivery.outcome == Outbox::Outcome::kEnd) throw py::stop_iteration();
       if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     }
