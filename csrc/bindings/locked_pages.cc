@@ -27,6 +27,14 @@ void register_locked_pages(py::module_& m) {
     result["registrations"] = stats.registrations;
     return result;
   });
+  m.def(
+      "buffer_address",
+      [](py::handle array) -> py::object {
+        const Buffer* const buffer = buffer_of(array);
+        if (buffer == nullptr) return py::none();
+        return py::int_(reinterpret_cast<uintptr_t>(buffer->data()));
+      },
+      py::arg("array"));
   m.def("mark_copies", [] { LockedPages::of_process().mark(); },
         py::call_guard<py::gil_scoped_release>());
   m.def(

@@ -42,6 +42,7 @@ from .functions import (
 from .index import Index
 from .iterator import DatasetIterator
 from .options import AUTOTUNE, Options
+from .tensors import BytesTensor, RaggedTensor, SparseTensor
 from .tfrecord_dataset import TFRecordDataset
 from .writer import TFRecordWriter, encode_example
 
@@ -52,6 +53,7 @@ __all__ = [
     "INFINITE_CARDINALITY",
     "UNKNOWN_CARDINALITY",
     "BytesArray",
+    "BytesTensor",
     "CorruptedError",
     "DataLossError",
     "Dataset",
@@ -65,11 +67,13 @@ __all__ = [
     "ParseError",
     "RaggedArray",
     "RaggedFeature",
+    "RaggedTensor",
     "RaggedTensorSpec",
     "RawFeature",
     "ShapeError",
     "SparseArray",
     "SparseFeature",
+    "SparseTensor",
     "SparseTensorSpec",
     "TFRecordDataset",
     "TFRecordWriter",

@@ -92,6 +92,9 @@ def page_locked_memory() -> dict[str, Any]:
     """driver_missing and missing: why there is none, for good and now, or "". In bytes: registered,
     free, waiting for copies. And the number of registrations so far."""
 
+def buffer_address(array: Any) -> int | None:
+    """Where the buffer of the core begins that an array looks at; None for other objects."""
+
 def mark_copies() -> None:
     """Page-locked memory that was given back until now is used again when the GPUs have done what
     they have been told to do until now. Not while a stream is captured into a graph."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .verbs import Chain, Verb, text
+from .verbs import COMBINING, DELIVERY, Chain, Verb, text
 
 if TYPE_CHECKING:
     from .dataset import Dataset
@@ -29,6 +29,13 @@ class Chained:
         return dataset
 
     def _then(self, verb: Verb) -> Dataset:
+        if isinstance(verb, COMBINING):
+            for other in self._verbs:
+                if isinstance(other, DELIVERY):
+                    raise TypeError(
+                        f"{verb.called()}: the elements hold torch tensors; say {other.called()} "
+                        "behind it"
+                    )
         return self._of((*self._verbs, verb))
 
     def __eq__(self, other: object) -> bool:

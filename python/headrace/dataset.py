@@ -9,6 +9,7 @@ from . import files
 from .at import element_at
 from .batching import Batching
 from .cardinality import INFINITE_CARDINALITY, UNKNOWN_CARDINALITY, cardinality
+from .delivery import Delivery
 from .element_spec import element_spec
 from .elements import Elements
 from .explain import explanation
@@ -23,7 +24,7 @@ from .verbs import Shuffle
 __all__ = ["Dataset"]
 
 
-class Dataset(Elements, Ordering, Batching, Origins):
+class Dataset(Elements, Ordering, Batching, Delivery, Origins):
     """A frozen description of elements and their order; ``iter()`` of it reads them.
 
     Cheap, picklable, hashable and comparable; has no threads and opens no file. Each verb gives a

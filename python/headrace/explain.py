@@ -6,7 +6,7 @@ import math
 
 from .node import split
 from .sources import inputs
-from .verbs import AsTuple, Chain, Parse, Shuffle, ShuffleAll
+from .verbs import AsTuple, Chain, Parse, PrefetchToDevice, Shuffle, ShuffleAll
 
 
 def explanation(chain: Chain) -> str:
@@ -33,6 +33,11 @@ def _lines(chain: Chain, indent: str) -> list[str]:
         lines.append(f"{'how':8}{parts.options}")
     core = () if node is None else node.order
     for verb in (*core, *(step.verb for step in parts.behind)):
+        if isinstance(verb, PrefetchToDevice):
+            lines.append(
+                f"{'device':8}{verb}: {verb.buffer_size} elements in its memory beside the one in "
+                "use; nothing when going on from a state"
+            )
         if isinstance(verb, Shuffle):
             lines.append(f"{'window':8}{_cost(verb, verb in core)}")
     return [indent + line for line in lines]

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from .sources import Generator, Source, candidates, inputs, links, record_sources
-from .verbs import FUNCTIONS, HOW, Chain, Parse, ParseSequences, Verb
+from .verbs import DELIVERY, FUNCTIONS, HOW, Chain, Parse, ParseSequences, Verb
 
 _LONGEST_CHAIN = 240
 
@@ -38,7 +38,7 @@ def fingerprint(verbs: Chain, sizes: list[int]) -> dict[str, Any]:
 
 def _chain(verbs: Chain) -> str:
     """Without the files, the names of functions, and what is drawn at random."""
-    written = [verb for verb in verbs if not isinstance(verb, HOW)]
+    written = [verb for verb in verbs if not isinstance(verb, (*HOW, *DELIVERY))]
     if isinstance(verbs[0], Source) and verbs[0].names is None:
         written = written[1:]
     return ".".join(map(_step, written))

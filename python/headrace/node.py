@@ -10,6 +10,7 @@ from .options import AUTOTUNE, Options, size_in_bytes
 from .sources import Source
 from .spec import Spec
 from .verbs import (
+    DELIVERY,
     HOW,
     ORDER,
     AsTuple,
@@ -111,6 +112,8 @@ def split(verbs: Chain, options: Options = _DEFAULTS, ready: int = 0) -> Split:
             options = options.merged(verb.options)
         elif isinstance(verb, Prefetch) and verb.size > 0:
             ready = verb.size
+        elif isinstance(verb, DELIVERY) and (verb.device or "").startswith("cuda"):
+            options = options.merged(Options(pin_memory=True))
     steps = placed_steps(verbs)
     source = verbs[0]
     if not isinstance(source, Source):

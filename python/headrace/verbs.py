@@ -260,6 +260,17 @@ class AsTuple(Verb):
 
 
 @dataclasses.dataclass(frozen=True)
+class AsTorch(Verb):
+    device: str | None  # None: where they are
+
+
+@dataclasses.dataclass(frozen=True)
+class PrefetchToDevice(Verb):
+    device: str
+    buffer_size: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Prefetch(Verb):
     """Says how, not what: many finished batches may wait."""
 
@@ -286,3 +297,8 @@ ORDER = (Skip, Take, Repeat, Shard, Shuffle, ShardEven)
 # They call a function of the user's.
 FUNCTIONS = (Map, Filter, TakeWhile, Interleave, BucketBySequenceLength)
 HOW = (Prefetch, WithOptions)  # change no element
+# They look into elements, to make others of them.
+COMBINING = (
+    Parse, ParseSequences, Batch, PaddedBatch, RaggedBatch, BucketBySequenceLength, Rebatch, Unbatch
+)  # fmt: skip
+DELIVERY = (AsTorch, PrefetchToDevice)  # change what holds its values, and where

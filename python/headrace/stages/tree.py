@@ -10,6 +10,7 @@ from ..options import Options
 from ..sources import Choose, Generator, Range, Sample, Slices, Tensors, Zip, shuffles
 from ..verbs import (
     FUNCTIONS,
+    AsTorch,
     AsTuple,
     Batch,
     BucketBySequenceLength,
@@ -23,6 +24,7 @@ from ..verbs import (
     PaddedBatch,
     Parse,
     ParseSequences,
+    PrefetchToDevice,
     RaggedBatch,
     Rebatch,
     Repeat,
@@ -38,6 +40,7 @@ from .batch import BatchStage
 from .bucket import BucketStage
 from .cache import CacheStage
 from .combine import ChooseStage, ConcatenateStage, SampleStage, ZipStage
+from .deliver import AsTorchStage, PrefetchToDeviceStage
 from .filter import FilterStage, TakeWhileStage
 from .interleave import InterleaveStage
 from .load import LoadBatches, LoadExamples
@@ -53,6 +56,7 @@ from .stage import Open
 from .to_numpy import ToNumpyStage
 
 _STAGES: dict[type[Verb], Any] = {
+    AsTorch: AsTorchStage,
     AsTuple: AsTupleStage,
     Batch: BatchStage,
     BucketBySequenceLength: BucketStage,
@@ -139,4 +143,7 @@ def _behind(step: Step, opened: Open, nested: Any) -> Open:
             return functools.partial(InterleaveStage, verb, opened, nested)
         case Concatenate() as verb:
             return functools.partial(ConcatenateStage, opened, nested(verb.chain))
+        case PrefetchToDevice() as verb:
+            ours = not any(isinstance(v, (*FUNCTIONS, Cache)) for v in step.before)
+            return functools.partial(PrefetchToDeviceStage, verb, ours, opened)
     return functools.partial(_STAGES[type(step.verb)], step.verb, opened)

@@ -1,0 +1,106 @@
+"""Lane: where copies to a device run, and when they are done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .tensors import Leaf, as_tensor, converted, copied, import_torch
+
+
+class Copies:
+    """Of one element to a device."""
+
+    def __init__(self, element: Any, sources: list[Leaf]) -> None:
+        self.element = element
+        self.sources = sources  # the arrays that they read
+
+    def done(self) -> bool:
+        return True
+
+    def deliver(self) -> Any:
+        """The element, for the stream that is current now."""
+        element, self.element = self.element, None
+        return element
+
+
+class Lane:
+    """Copies that are done, or in the order of the current stream, when copy() returns."""
+
+    def __init__(self, device: Any) -> None:
+        self.device = device
+
+    def copy(self, element: Any) -> Copies:
+        sources, tensors, _ = _on_device(element, self.device)
+        return Copies(_rebuilt(element, tensors), sources)
+
+
+class _Here(Lane):
+    """The host's own memory: nothing to copy."""
+
+    def copy(self, element: Any) -> Copies:
+        return Copies(converted(element, as_tensor), [])
+
+
+class _CudaCopies(Copies):
+    def __init__(
+        self, element: Any, sources: list[Leaf], owners: list[Any], event: Any, device: Any
+    ) -> None:
+        super().__init__(element, sources)
+        self._owners, self._event, self._device = owners, event, device
+
+    def done(self) -> bool:
+        done: bool = self._event.query()
+        return done
+
+    def deliver(self) -> Any:
+        current = import_torch().cuda.current_stream(self._device)
+        current.wait_event(self._event)
+        # The memory is the copying stream's: it must not go to its next copy before the stream that
+        # reads it now has done so.
+        for owner in self._owners:
+            owner.record_stream(current)
+        self._owners = []
+        return super().deliver()
+
+
+class _CudaLane(Lane):
+    """A stream of its own, beside the current one."""
+
+    def __init__(self, device: Any) -> None:
+        super().__init__(device)
+        self._torch = import_torch()
+        self._stream = self._torch.cuda.Stream(device)
+
+    def copy(self, element: Any) -> Copies:
+        with self._torch.cuda.stream(self._stream):
+            sources, tensors, owners = _on_device(element, self.device)
+            event = self._torch.cuda.Event()
+            event.record(self._stream)
+        return _CudaCopies(_rebuilt(element, tensors), sources, owners, event, self.device)
+
+
+def open_lane(name: str, *, beside: bool) -> Lane:
+    """Begins to use the device, in this thread. `beside`: copies run beside the current stream,
+    where the device can do that."""
+    torch = import_torch()
+    device = torch.device(name)
+    if device.type == "cpu":
+        return _Here(device)
+    if device.type != "cuda":
+        return Lane(device)
+    if device.index is None:
+        device = torch.device("cuda", torch.cuda.current_device())
+    torch.cuda.current_stream(device).record_event()  # makes its context
+    return _CudaLane(device) if beside else Lane(device)
+
+
+def _on_device(element: Any, device: Any) -> tuple[list[Leaf], list[Any], list[Any]]:
+    sources: list[Leaf] = []
+    converted(element, sources.append)
+    tensors, owners = copied(sources, device)
+    return sources, tensors, owners
+
+
+def _rebuilt(element: Any, tensors: list[Any]) -> Any:
+    following = iter(tensors)
+    return converted(element, lambda _: next(following))
