@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import importlib.util
 import inspect
 import os
 import pathlib
@@ -36,7 +37,7 @@ ROOM_OF = {noun: number for number, room in enumerate(ROOMS) for noun in room.sp
 # Longer than they should be, each with the reason; nothing may join them without one.
 LARGEST_HEADER, LARGEST_SOURCE = 135, 370
 LARGER = {
-    "batch.h": 170,  # the batch and the array that grows in it share their layout
+    "batch.h": 180,  # the batch and the array that grows in it share their layout
     "cells.cc": 470,  # every layout's way from list to cell, beside each other
     "gatherer.cc": 470,  # one state machine under one lock
     "streams.h": 145,  # the order and the reading ahead guard the same queues
@@ -250,9 +251,11 @@ class TestReadme:
         names = {"step": lambda features, label: steps.append((features.shape, label.shape))}
         blocks = re.findall(r"```python\n(.*?)```", self.text, re.DOTALL)
         assert len(blocks) >= 4
+        torch = importlib.util.find_spec("torch") is not None
         for block in blocks:
-            exec(block, names)
-        assert steps == [((256, 10), (256,))] * 4
+            if torch or "torch" not in block:
+                exec(block, names)
+        assert steps == [((256, 10), (256,))] * (8 if torch else 4)
         assert "The record has: 'features', 'label'." in capsys.readouterr().out
 
     def test_names_nothing_that_is_not_there(self):

@@ -21,7 +21,7 @@ def warn_if_missing() -> None:
         warnings.warn(
             f"pin_memory=True: batches are in ordinary memory, for {missing}",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=6,
         )
 
 
