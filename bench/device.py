@@ -200,6 +200,16 @@ def costs(gpu: Gpu, files: list[str]) -> None:
     print(
         f"registered in all: {memory['registered'] >> 20} MiB in {memory['registrations']} buffers"
     )
+    marks = []
+    with iter(batches_of(files, 1, pin=True)) as batches:
+        for batch in itertools.islice(batches, 50):
+            array = batch["x"]
+            torch.from_numpy(array).to(gpu.device, non_blocking=True)
+            del array, batch
+            begin = time.perf_counter()
+            _core.mark_copies()
+            marks.append(time.perf_counter() - begin)
+    print(f"a mark, in the consumer's thread: {statistics.median(marks) * 1e6:.1f} us")
     if gpu.dry:
         return
     cudart = torch.cuda.cudart()

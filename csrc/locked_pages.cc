@@ -86,6 +86,7 @@ uint8_t* LockedPages::fresh(size_t capacity) {
   {
     std::lock_guard lock(mutex_);
     if (refused_ || forked_ || stats_.registered + capacity > most_locked()) return nullptr;
+    asked_ = true;
   }
   if (!driver.has_context()) return nullptr;
   uint8_t* const memory = map(capacity);
@@ -213,13 +214,14 @@ void LockedPages::trim() {
 }
 
 std::string LockedPages::missing() {
+  CudaDriver& driver = CudaDriver::of_process();
+  if (!driver.missing().empty()) return driver.missing();
   {
     std::lock_guard lock(mutex_);
     if (forked_) return "this process was forked from one that uses page-locked memory";
     if (refused_) return "the CUDA driver refuses to lock more memory";
+    asked_ = true;
   }
-  CudaDriver& driver = CudaDriver::of_process();
-  if (!driver.missing().empty()) return driver.missing();
   return driver.has_context() ? "" : "nothing in this process has used a GPU yet";
 }
 
@@ -231,14 +233,13 @@ LockedPages::Stats LockedPages::stats() {
 }
 
 void LockedPages::forget() {
-  if (stats_.registered != 0) {
-    forked_ = true;
-    shelves_.clear([](uint8_t*, size_t) {});
-    released_.clear();
-    groups_.clear();
-    stats_ = {};
-    waiting_ = 0;
-  }
+  // Nothing of the parent's is mapped here.
+  forked_ = asked_;
+  shelves_.clear([](uint8_t*, size_t) {});
+  released_.clear();
+  groups_.clear();
+  stats_ = {};
+  waiting_ = 0;
   collecting_ = marking_ = false;
   mutex_.unlock();
 }

@@ -23,7 +23,8 @@
 
 namespace headrace {
 
-// Any thread. In a forked child that a user of page-locked memory has left behind, there is none.
+// Any thread. There is none in a child that was forked when somebody had asked for some: the driver
+// is of no use there.
 class LockedPages {
  public:
   static LockedPages& of_process();
@@ -82,7 +83,8 @@ class LockedPages {
   bool collecting_ = false;     // one thread at a time; the driver is not called under the lock
   bool marking_ = false;
   bool refused_ = false;        // by the driver, with a context: it is not asked again
-  bool forked_ = false;
+  bool asked_ = false;          // the driver, for anything
+  bool forked_ = false;         // from a process that had: it is not asked here
   size_t waiting_ = 0;
   Stats stats_;
 };

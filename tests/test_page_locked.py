@@ -212,6 +212,37 @@ assert gpu.was_asynchronous
     run(BEGIN + program, driver, records)
 
 
+def test_a_child_leaves_the_driver_alone_that_its_parent_has_asked(records, driver):
+    program = """
+from laws import assert_same_elements
+batches = iter(pinned())
+first = next(batches)
+child = os.fork()
+if child == 0:
+    gpu.use(0)
+    assert_same_elements(list(pinned()), list(plain))
+    assert gpu.count("registrations") == 0
+    sys.exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert_same_elements([first, *batches], list(plain))
+gpu.use(0)
+assert_same_elements(list(pinned()), list(plain))
+assert gpu.count("registrations") > 0
+"""
+    run(BEGIN + program, driver, records)
+    # A parent that has not asked leaves it to the child.
+    program = """
+child = os.fork()
+if child == 0:
+    gpu.use(0)
+    gpu.copy(list(pinned())[-1]["image"])
+    assert gpu.was_asynchronous
+    sys.exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    run(BEGIN + program, driver, records)
+
+
 def test_the_interpreter_may_end_at_any_time(records, driver):
     run(
         BEGIN + "gpu.use(0)\ngpu.hold(1)\nbatches = iter(pinned())\n"

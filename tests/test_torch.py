@@ -1,5 +1,6 @@
 """as_torch and prefetch_to_device, with real PyTorch on the CPU."""
 
+import itertools
 import os
 import pickle
 import subprocess
@@ -223,6 +224,23 @@ class TestLaws:
                     next(first)
                 second.load_state_dict(first.state_dict())
                 assert_same_elements(list(map(numpy_of, second)), expected[4:])
+
+    @pytest.mark.parametrize("repeat", [1, 3])
+    def test_passes_that_were_only_read_ahead_do_not_count(self, torch, files, repeat):
+        """Whenever an iterator is left, the next one has the same order."""
+        for left, close in itertools.product(range(16), (True, False)):
+            firsts = []
+            for ahead in (False, True):
+                # A dataset of its own, with its own counter of passes.
+                dataset = files.parse_example(SPEC).shuffle(10, seed=3).repeat(repeat).batch(11)
+                dataset = dataset.prefetch_to_device("cpu", 4) if ahead else dataset
+                iterator = iter(dataset)
+                for _ in range(left):
+                    next(iterator, None)
+                if close:
+                    iterator.close()
+                firsts.append(next(iter(dataset))["number"].tolist())
+            assert firsts[0] == firsts[1], (left, close)
 
     def test_errors_have_their_place(self, torch, files):
         def refuse(batch):

@@ -72,6 +72,10 @@ class ConcatenateStage(Stage):
         self._input = self._open_other(None)
         return next(self._input)
 
+    def delivered(self, state: State) -> None:
+        if state["second"] == self._second:  # else of an input that has been closed
+            super().delivered(state)
+
     def state(self) -> State:
         return {"second": self._second, **super().state()}
 

@@ -63,6 +63,8 @@ class PrefetchToDeviceStage(Stage):
             self._position = remember(self._input)
             raise failure
         copies, self._position = self._ahead.popleft()
+        if not isinstance(self._position, Inexact):
+            self._input.delivered(self._position)
         element = copies.deliver()
         while self._failure is None and len(self._ahead) < self._size and self._input.ready():
             self._advance(self._lane)

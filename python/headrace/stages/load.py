@@ -132,7 +132,8 @@ class Load(Stage):
         files = node.source.files
         if open_names is not None:
             files, self._names = _read_names(open_names, state)
-        self._turn = _Turn(node, state, self._position)
+        self._delivered: State | None = None  # the loader's position, where it is not its own
+        self._turn = _Turn(node, state, self._counted)
         self._loader = _loader(split, node, files, self._turn.first, state)
         self._next = self._loader.next
         self._pinned = split.options.pin_memory
@@ -149,6 +150,13 @@ class Load(Stage):
     def _position(self) -> State:
         """Of the loader. Its iteration of the shuffle is that of the last element delivered."""
         return self._loader.state()
+
+    def _counted(self) -> State:
+        """The position that counts: passes that have only been read ahead do not."""
+        return self._position() if self._delivered is None else self._delivered
+
+    def delivered(self, state: State) -> None:
+        self._delivered = state["loader"]
 
     def state(self) -> State:
         position = self._position()

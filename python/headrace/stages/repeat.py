@@ -38,5 +38,9 @@ class RepeatStage(Stage):
             self._input = self._open(None)
         raise StopIteration
 
+    def delivered(self, state: State) -> None:
+        if state["passes"] == self._passes:  # else of an input that has been closed
+            super().delivered(state)
+
     def state(self) -> State:
         return {"passes": self._passes, "delivered": self._delivered, **super().state()}

@@ -39,6 +39,12 @@ class Stage:
         """The position behind the last element that was delivered. Disturbs nothing."""
         return {"input": self._input.state()}
 
+    def delivered(self, state: State) -> None:
+        """Told by a stage behind this one that reads ahead: the consumer is at this state."""
+        source = getattr(self, "_input", None)
+        if source is not None and "input" in state:
+            source.delivered(state["input"])
+
     def stats(self) -> dict[str, Any]:
         """What the loader has counted so far."""
         return self._input.stats()
