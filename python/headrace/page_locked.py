@@ -12,7 +12,7 @@ from . import _core
 _warned = False
 
 
-def warn_if_missing() -> None:
+def _warn_if_missing() -> None:
     """Once in a process, where no page-locked memory can ever be had."""
     global _warned
     missing = _core.page_locked_memory()["driver_missing"]
@@ -21,7 +21,7 @@ def warn_if_missing() -> None:
         warnings.warn(
             f"pin_memory=True: batches are in ordinary memory, for {missing}",
             RuntimeWarning,
-            stacklevel=6,
+            stacklevel=7,
         )
 
 
@@ -34,7 +34,8 @@ def memory() -> str:
 def marking(next_batch: Callable[[], Any]) -> Callable[[], Any]:
     """next() of a loader that also marks what arrays have given back since the last one. Here,
     because only the thread that uses the batches knows whether it is capturing a graph, which
-    marking would spoil; it waits for nothing."""
+    marking would spoil; it waits for nothing. Warns if there is never any page-locked memory."""
+    _warn_if_missing()
 
     def marked() -> Any:
         if not _captures():

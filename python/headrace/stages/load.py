@@ -93,6 +93,7 @@ class _Turn:
     def __init__(self, node: Node, state: State | None, position: Callable[[], State]) -> None:
         self._shuffle, self._drops_pass = node.shuffle, node.drops_pass
         self._position = position
+        self.delivered: State | None = None  # the loader's position, where its own is ahead of it
         self.ended = False
         self.first = 0
         if self._shuffle is not None:
@@ -103,7 +104,7 @@ class _Turn:
         if self._shuffle is None:
             return
         try:
-            position = self._position()
+            position = self._position() if self.delivered is None else self.delivered
         except RuntimeError:  # in a forked child: the parent's loader
             return
         self._shuffle.passes.begun(self._number(position), self._era)
@@ -132,14 +133,10 @@ class Load(Stage):
         files = node.source.files
         if open_names is not None:
             files, self._names = _read_names(open_names, state)
-        self._delivered: State | None = None  # the loader's position, where it is not its own
-        self._turn = _Turn(node, state, self._counted)
+        self._turn = _Turn(node, state, self._position)
         self._loader = _loader(split, node, files, self._turn.first, state)
-        self._next = self._loader.next
         self._pinned = split.options.pin_memory
-        if self._pinned:
-            page_locked.warn_if_missing()
-            self._next = page_locked.marking(self._loader.next)
+        self._next = page_locked.marking(self._loader.next) if self._pinned else self._loader.next
         self.is_map = node.spec is not None
         self._warns = node.source.on_corruption in ("skip", "stop_file")
 
@@ -151,12 +148,8 @@ class Load(Stage):
         """Of the loader. Its iteration of the shuffle is that of the last element delivered."""
         return self._loader.state()
 
-    def _counted(self) -> State:
-        """The position that counts: passes that have only been read ahead do not."""
-        return self._position() if self._delivered is None else self._delivered
-
     def delivered(self, state: State) -> None:
-        self._delivered = state["loader"]
+        self._turn.delivered = state["loader"]
 
     def state(self) -> State:
         position = self._position()
