@@ -15,6 +15,15 @@ uint64_t left(int64_t limit, int64_t done) {
 
 }  // namespace
 
+ShuffleParts::ShuffleParts(const std::vector<Verb>& verbs) {
+  const auto found = std::find_if(verbs.begin(), verbs.end(),
+                                  [](const Verb& verb) { return verb.kind == Verb::kShuffle; });
+  before.assign(verbs.begin(), found);
+  if (found == verbs.end()) return;
+  shuffle = &*found;
+  behind.assign(found + 1, verbs.end());
+}
+
 Plan::Plan(const std::vector<Verb>& verbs) : verbs_(verbs), counters_(2 * verbs.size()) {}
 
 Plan::Step Plan::offer(uint64_t available) {

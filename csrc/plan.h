@@ -31,6 +31,14 @@ struct Verb {
   Even even = Even::kNo;
 };
 
+// A chain with at most one shuffle, divided there. The verbs must outlive it.
+struct ShuffleParts {
+  explicit ShuffleParts(const std::vector<Verb>& verbs);
+
+  const Verb* shuffle = nullptr;
+  std::vector<Verb> before, behind;  // without a shuffle all are before it
+};
+
 class Plan {
  public:
   struct Step {

@@ -1,36 +1,11 @@
 #include "shuffle.h"
 
 #include <algorithm>
-#include <cassert>
 
 namespace headrace {
-void Shuffle::push(uint32_t element) {
-  assert(!full());
-  const uint64_t place = pushed_++ % size_;
-  if (place == ring_.size()) {
-    ring_.push_back(element);  // the first round: no larger than the input needs
-  } else {
-    ring_[place] = element;
-  }
-}
 
-uint32_t Shuffle::draw() {
-  assert(!empty());
-  const uint64_t live = pushed_ - drawn_;
-  const uint64_t first = drawn_ % size_;
-  const uint64_t random = generator_.at(drawn_);
-  // Most windows are small enough for the cheaper division.
-  const uint64_t step = live <= UINT32_MAX ? static_cast<uint32_t>(random) % static_cast<uint32_t>(live)
-                                           : random;
-  const uint64_t place = first + step < size_ ? first + step : first + step - size_;
-  ++drawn_;
-  const uint32_t element = ring_[place];
-  ring_[place] = ring_[first];
-  return element;
-}
-
-std::vector<uint64_t> Shuffle::contents(uint64_t buffer_size, Philox generator, uint64_t drawn,
-                                        uint64_t pushed) {
+std::vector<uint64_t> shuffle_contents(uint64_t buffer_size, Philox generator, uint64_t drawn,
+                                       uint64_t pushed) {
   const uint64_t live = pushed - drawn;
   const uint64_t places = std::min(buffer_size, pushed);
   std::vector<uint64_t> found(places, kNothing);
@@ -65,12 +40,6 @@ std::vector<uint64_t> Shuffle::contents(uint64_t buffer_size, Philox generator, 
     goes_to[place] = kNothing;
   }
   return found;
-}
-
-void Shuffle::resume(uint64_t drawn, uint64_t pushed) {
-  drawn_ = drawn;
-  pushed_ = pushed;
-  ring_.assign(std::min(size_, pushed), kUnset);
 }
 
 }  // namespace headrace

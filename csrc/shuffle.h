@@ -5,6 +5,8 @@
 // give the same order, bit for bit.
 #pragma once
 
+#include <algorithm>
+#include <cassert>
 #include <cstdint>
 #include <vector>
 
@@ -26,7 +28,16 @@ struct ShuffleSeeds {
   }
 };
 
-// One pass of one shuffle. Elements are whatever 32-bit numbers the caller has for them.
+inline constexpr uint64_t kNothing = UINT64_MAX;
+
+// For a restore: which elements of the input (by number) the ring holds, by place, when `drawn`
+// elements had been given and `pushed` taken; kNothing in a free place. Replays the draws backwards
+// until every place is known: about B ln B of them.
+std::vector<uint64_t> shuffle_contents(uint64_t buffer_size, Philox generator, uint64_t drawn,
+                                       uint64_t pushed);
+
+// One pass of one shuffle.
+template <class Element>
 class Shuffle {
  public:
   Shuffle(uint64_t buffer_size, Philox generator) : size_(buffer_size), generator_(generator) {}
@@ -37,38 +48,69 @@ class Shuffle {
   uint64_t drawn() const { return drawn_; }    // elements given so far
 
   // The next element of the input. Only if not full.
-  void push(uint32_t element);
+  void push(const Element& element) {
+    assert(!full());
+    if (enter_ == ring_.size()) {
+      ring_.push_back(element);  // the first round: no larger than the input needs
+    } else {
+      ring_[enter_] = element;
+    }
+    ++pushed_;
+    enter_ = enter_ + 1 == size_ ? 0 : enter_ + 1;
+  }
 
   // The next element of the output. Only if full, or if the input has ended and not empty.
-  uint32_t draw();
+  Element draw() {
+    assert(!empty());
+    const uint64_t live = pushed_ - drawn_;
+    const uint64_t place = around(first_ + below(generator_.at(drawn_), live));
+    ++drawn_;
+    const Element element = ring_[place];
+    ring_[place] = ring_[first_];
+    first_ = first_ + 1 == size_ ? 0 : first_ + 1;
+    return element;
+  }
 
+  // While the ring is full: a hint for the cache of what will soon be drawn.
+  void look_ahead() {
+    if (size_ <= kAhead) return;
+    const uint64_t first = around(first_ + kAhead);
+    const uint64_t place = around(first + below(generator_.at(drawn_ + kAhead), size_));
+    __builtin_prefetch(&ring_[place], 1);
+  }
 
-  // While the ring is full, what draw number drawn() + `ahead` will look at, if nothing moves until
-  // then: hints for the cache. The place, and later the element in it.
-  void prefetch(uint64_t ahead) { __builtin_prefetch(&ring_[place_of(drawn_ + ahead)], 1); }
-  uint32_t glimpse(uint64_t ahead) { return ring_[place_of(drawn_ + ahead)]; }
+  // Takes up a pass there; the elements follow by set(), one for each place of shuffle_contents().
+  void resume(uint64_t drawn, uint64_t pushed) {
+    drawn_ = drawn;
+    pushed_ = pushed;
+    first_ = drawn % size_;
+    enter_ = pushed % size_;
+    ring_.assign(std::min(size_, pushed), Element{});
+  }
+  void set(uint64_t place, const Element& element) { ring_[place] = element; }
 
-  static constexpr uint64_t kNothing = UINT64_MAX;
-
-  // For a restore: which elements of the input (by number) the ring holds, by place, when `drawn`
-  // elements had been given and `pushed` taken; kNothing in a free place. Replays the draws backwards until every place is
-  // known: about B ln B of them.
-  static std::vector<uint64_t> contents(uint64_t buffer_size, Philox generator, uint64_t drawn,
-                                        uint64_t pushed);
-
-  // Takes up a pass there; the elements follow by set(), one for each place of contents(). Until
-  // then they are kUnset.
-  static constexpr uint32_t kUnset = UINT32_MAX;
-  void resume(uint64_t drawn, uint64_t pushed);
-  void set(uint64_t place, uint32_t element) { ring_[place] = element; }
+  template <class Visit>
+  void each(Visit visit) {  // of the elements in the ring
+    const uint64_t live = pushed_ - drawn_, straight = std::min(live, size_ - first_);
+    for (uint64_t i = first_; i < first_ + straight; ++i) visit(ring_[i]);
+    for (uint64_t i = 0; i < live - straight; ++i) visit(ring_[i]);
+  }
 
  private:
-  uint64_t place_of(uint64_t draw) { return (draw + generator_.at(draw) % size_) % size_; }
+  static constexpr uint64_t kAhead = 20;  // draws; the generator remembers a few more
+
+  uint64_t around(uint64_t place) const { return place < size_ ? place : place - size_; }
+
+  // Most windows are small enough for the cheaper division.
+  static uint64_t below(uint32_t random, uint64_t live) {
+    return live <= UINT32_MAX ? random % static_cast<uint32_t>(live) : random;
+  }
 
   uint64_t size_;
   Philox generator_;
   uint64_t pushed_ = 0, drawn_ = 0;
-  std::vector<uint32_t> ring_;  // element number i of the input enters at place i % size_
+  uint64_t enter_ = 0, first_ = 0;  // the places of the next push, and of the oldest element
+  std::vector<Element> ring_;       // element number i of the input enters at place i % size_
 };
 
 }  // namespace headrace

@@ -290,6 +290,18 @@ void Streams::go_to(const Position& position) {
   }
 }
 
+bool Streams::contains(const Position& position) const {
+  const auto inside = [&](uint64_t file, uint64_t offset) {
+    return file < sizes_.size() ? offset <= sizes_[file] : file == sizes_.size() && offset == 0;
+  };
+  return inside(position.file, position.offset) &&
+         (position.slots.empty() || position.slots.size() == rules_.slots) &&
+         position.turn < rules_.slots &&
+         std::all_of(position.slots.begin(), position.slots.end(), [&](const OpenFile& slot) {
+           return !slot.open || inside(slot.file, slot.offset);
+         });
+}
+
 void Streams::tell(Position& position) const {
   position.pass = pass_;
   position.file = next_file_;

@@ -29,7 +29,7 @@ struct RecordBlock {
   uint64_t next_offset = 0;    // in the file, behind the last record
   bool ends_file = false;
   std::optional<Error> error;  // in place of the record behind the last one
-  uint32_t segment = UINT32_MAX, origin = 0;  // the consumer's
+  uint32_t segment = UINT32_MAX;  // the consumer's
 
   // Where a record begins in the file, with its length.
   uint64_t offset_of(const ByteView& record) const;
@@ -84,6 +84,7 @@ class Streams {
   void begin_pass(uint64_t pass);
   void go_to(const Position& position);
   void tell(Position& position) const;  // of the next record
+  bool contains(const Position& position) const;
 
   Damage damage() const { return damage_; }
   uint64_t bytes_read() const { return bytes_read_; }

@@ -1,108 +1,163 @@
 #include "window.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 #include <utility>
 
 namespace headrace {
 namespace {
 
-constexpr size_t kGathering = size_t{256} << 10;
+constexpr size_t kMerged = (size_t{256} << 10) - kSlop;  // bytes of a segment of survivors
+constexpr uint64_t kNoMatter = uint64_t{2} << 20;        // bytes in vain that are never too many
+constexpr size_t kAhead = 8;                             // records asked for beforehand
 
 }  // namespace
 
-uint32_t Window::add_segment(Buffer memory) {
+uint32_t Window::new_segment(Buffer memory, size_t size) {
   uint32_t number;
   if (free_segments_.empty()) {
     number = static_cast<uint32_t>(segments_.size());
     segments_.emplace_back();
+    chosen_.push_back(0);
   } else {
     number = free_segments_.back();
     free_segments_.pop_back();
   }
-  memory_ += memory.capacity();
-  segments_[number].memory = std::move(memory);
-  segments_[number].arriving = true;
+  Segment& segment = segments_[number];
+  segment.memory = std::move(memory);
+  segment.size = size;
+  segment.arriving = true;
+  memory_ += size;
   return number;
 }
 
-uint32_t Window::add(const Entry& entry) {
-  uint32_t number;
-  if (free_entries_.empty()) {
-    number = static_cast<uint32_t>(entries_.size());
-    entries_.push_back(entry);
-  } else {
-    number = free_entries_.back();
-    free_entries_.pop_back();
-    entries_[number] = entry;
-  }
-  Segment& segment = segments_[entry.segment];
-  ++segment.live;
-  segment.live_bytes += entry.size;
-  segment.lived.push_back(number);
+uint32_t Window::add_segment(Buffer memory, size_t size, const Origin& origin) {
+  const uint32_t number = new_segment(std::move(memory), size);
+  segments_[number].origin = origin;
+  if (origin.mark != kNone) marks_.hold(origin.mark);
   return number;
-}
-
-Window::Entry Window::take(uint32_t record) {
-  const Entry entry = entries_[record];
-  entries_[record].segment = kNone;
-  free_entries_.push_back(record);
-  Segment& segment = segments_[entry.segment];
-  ++segment.pins;
-  --segment.live;
-  segment.live_bytes -= entry.size;
-  compact_if_sparse(entry.segment);
-  return entry;
 }
 
 void Window::let_go(uint32_t number) {
   segments_[number].arriving = false;
-  compact_if_sparse(number);
+  end_if_empty(number);
+}
+
+void Window::add(const Entry& entry) {
+  Segment& segment = segments_[entry.segment];
+  ++segment.live;
+  segment.live_bytes += entry.size;
+  live_bytes_ += entry.size;
+}
+
+const uint8_t* Window::take(const Entry& entry) {
+  Segment& segment = segments_[entry.segment];
+  ++segment.lent;
+  segment.live_bytes -= entry.size;
+  live_bytes_ -= entry.size;
+  if (--segment.live == 0) end_if_empty(entry.segment);
+  return segment.memory.data() + entry.at;
+}
+
+void Window::give_back(uint32_t number, uint32_t records) {
+  segments_[number].lent -= records;
   free_if_unused(number);
 }
 
-void Window::unpin(uint32_t number) {
-  --segments_[number].pins;
-  free_if_unused(number);
-}
-
-void Window::compact_if_sparse(uint32_t number) {
+Window::Origin Window::origin(uint32_t number, uint32_t index, const uint8_t* data) const {
   const Segment& segment = segments_[number];
-  const bool sparse = segment.live != 0 && segment.live_bytes * 2 < segment.memory.capacity();
-  if (sparse && !segment.arriving) compact(number);
+  if (!segment.origins.empty()) return segment.origins[index];
+  Origin origin = segment.origin;
+  origin.ordinal += index;
+  origin.offset += static_cast<uint64_t>(data - segment.memory.data());
+  return origin;
 }
 
-// Copies what lives of a sparse segment to the one where survivors are gathered.
-void Window::compact(uint32_t sparse) {
-  for (const uint32_t record : std::exchange(segments_[sparse].lived, {})) {
-    if (entries_[record].segment != sparse) continue;  // it has died, or moved
-    const size_t size = entries_[record].size;
-    if (gathering_ == kNone ||
-        segments_[gathering_].memory.capacity() - kSlop - gathered_ < size) {
-      if (gathering_ != kNone) segments_[gathering_].arriving = false;
-      gathering_ = add_segment(Buffer(std::max(kGathering, size + kSlop)));
-      gathered_ = 0;
-    }
-    Segment& to = segments_[gathering_];
-    std::memcpy(to.memory.data() + gathered_, data(entries_[record]).data, size);
-    Entry& entry = entries_[record];
-    entry.segment = gathering_;
-    entry.at = static_cast<uint32_t>(gathered_);
-    to.lived.push_back(record);
-    ++to.live;
-    to.live_bytes += size;
-    gathered_ += size;
-  }
-  segments_[sparse].live = 0;
-  segments_[sparse].live_bytes = 0;
+// Nothing of the segment will be drawn any more.
+void Window::end_if_empty(uint32_t number) {
+  Segment& segment = segments_[number];
+  if (segment.live != 0 || segment.arriving) return;
+  memory_ -= segment.size;
+  if (segment.origin.mark != kNone) marks_.release(segment.origin.mark);
+  free_if_unused(number);
 }
 
 void Window::free_if_unused(uint32_t number) {
   Segment& segment = segments_[number];
-  if (segment.live != 0 || segment.pins != 0 || segment.arriving) return;
-  memory_ -= segment.memory.capacity();
+  if (segment.live != 0 || segment.lent != 0 || segment.arriving) return;
   segment = Segment{};
   free_segments_.push_back(number);
+}
+
+// Rarely many at a time: the emptiest have the least to be copied for the most that is won.
+bool Window::choose() {
+  if (memory_ <= live_bytes_ + live_bytes_ / 10 * 9 + kNoMatter) return false;
+  std::vector<uint32_t> candidates;
+  for (uint32_t i = 0; i < segments_.size(); ++i) {
+    if (segments_[i].live != 0 && !segments_[i].arriving) candidates.push_back(i);
+  }
+  const auto share = [&](uint32_t i) {
+    return static_cast<double>(segments_[i].live_bytes) / static_cast<double>(segments_[i].size);
+  };
+  std::sort(candidates.begin(), candidates.end(),
+            [&](uint32_t a, uint32_t b) { return share(a) < share(b); });
+  uint64_t won = 0;
+  size_t n = 0;
+  for (; n < candidates.size() && won < live_bytes_ / 4; ++n) {
+    if (share(candidates[n]) > 0.8) break;
+    won += segments_[candidates[n]].size - segments_[candidates[n]].live_bytes;
+  }
+  if (won < live_bytes_ / 8) return false;
+  for (size_t i = 0; i < n; ++i) chosen_[candidates[i]] = 1;
+  return true;
+}
+
+void Window::move(std::span<Entry* const> entries) {
+  uint64_t left = 0;
+  for (const Entry* entry : entries) left += entry->size;
+  const auto data = [&](const Entry& entry) {
+    return segments_[entry.segment].memory.data() + entry.at;
+  };
+  uint32_t to = kNone;
+  size_t room = 0;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (i + kAhead < entries.size()) __builtin_prefetch(data(*entries[i + kAhead]));
+    Entry& entry = *entries[i];
+    if (to == kNone || room - segments_[to].size < entry.size) {
+      room = std::max<size_t>(std::min<uint64_t>(left, kMerged), entry.size);
+      if (to != kNone) let_go(to);
+      to = new_segment(Buffer(room + kSlop), 0);
+      std::memset(segments_[to].memory.data() + room, 0, kSlop);
+      segments_[to].origin.mark = kNone;
+    }
+    left -= entry.size;
+    const Origin origin = this->origin(entry.segment, entry.index, data(entry));
+    Segment &from = segments_[entry.segment], &target = segments_[to];
+    std::memcpy(target.memory.data() + target.size, data(entry), entry.size);
+    --from.live;
+    from.live_bytes -= entry.size;
+    const uint32_t emptied = from.live == 0 ? entry.segment : kNone;
+    entry = {to, static_cast<uint32_t>(target.size), entry.size,
+             static_cast<uint32_t>(target.origins.size())};
+    target.origins.push_back(origin);
+    target.size += entry.size;
+    memory_ += entry.size;
+    ++target.live;
+    target.live_bytes += entry.size;
+    // The oldest of its marks.
+    uint32_t& mark = target.origin.mark;
+    if (origin.mark != kNone && (mark == kNone || origin.mark < mark)) {
+      marks_.hold(origin.mark);
+      if (mark != kNone) marks_.release(mark);
+      mark = origin.mark;
+    }
+    if (emptied != kNone) {
+      chosen_[emptied] = 0;
+      end_if_empty(emptied);
+    }
+  }
+  if (to != kNone) let_go(to);
 }
 
 }  // namespace headrace

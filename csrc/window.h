@@ -1,15 +1,19 @@
-// Window: records in memory, each until it is drawn and parsed.
+// Window: records in memory, each until it has been drawn and parsed.
 //
-// Records live in segments, which arrive as blocks of a file; a segment of which less than half is
-// still wanted is copied together with others. So a window costs at most twice its records' bytes,
-// and 40 bytes a record. One thread at a time.
+// Records live in segments, which arrive as blocks of files. When the segments take much more than
+// the records that are still to be drawn, the emptiest are merged: what lives in them is copied to
+// new ones, in one go, so that memory which others may be looking at never changes. So a window
+// costs about twice its records' bytes at most, and 40 bytes a record. One thread at a time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "buffer.h"
 #include "bytes.h"
+#include "marks.h"
 
 namespace headrace {
 
@@ -17,60 +21,64 @@ class Window {
  public:
   static constexpr uint32_t kNone = UINT32_MAX;
 
-  // Where a live record is, and where it came from.
+  // A record that is to be drawn.
   struct Entry {
-    uint32_t segment;
-    uint32_t at;     // first byte of its data in the segment
-    uint32_t size;   // of its data
-    uint32_t block;  // numbers of the caller, given back with the record
-    uint32_t mark;
-    uint32_t delta;
-    uint32_t index;
+    uint32_t segment = kNone;
+    uint32_t at = 0;     // first byte of its data in the segment
+    uint32_t size = 0;   // of its data
+    uint32_t index = 0;  // among the records of its segment
   };
 
-  // Takes the memory over. The segment stays, and its records where they are, until it is let go.
-  uint32_t add_segment(Buffer memory);
-  void let_go(uint32_t segment);
+  // Where a record came from: its file, its number and its data's offset in it, and the latest mark
+  // when it arrived.
+  struct Origin {
+    uint64_t ordinal, offset;
+    uint32_t file, mark;
+  };
 
-  // A record of a segment that has not been let go; returns its number.
-  uint32_t add(const Entry& entry);
+  Marks& marks() { return marks_; }
 
-  const Entry& operator[](uint32_t record) const { return entries_[record]; }
-  ByteView data(const Entry& entry) const {
-    return {segments_[entry.segment].memory.data() + entry.at, entry.size};
-  }
+  // A block of a file, of so many bytes; `origin` is of a record that would begin there. Its mark
+  // is held while records of it live, if it is one. The memory is kept as long as it is needed.
+  uint32_t add_segment(Buffer memory, size_t size, const Origin& origin);
+  void let_go(uint32_t segment);  // no more of its records will be added
 
-  // A hint for the cache.
-  void prefetch_entry(uint32_t record) const { __builtin_prefetch(&entries_[record], 1); }
+  void add(const Entry& entry);
 
-  // Takes a record out; its bytes stay where they are until unpin(), once for each record.
-  Entry take(uint32_t record);
-  void unpin(uint32_t segment);
+  // Draws a record: its bytes, which stay until it is given back.
+  const uint8_t* take(const Entry& entry);
+  void give_back(uint32_t segment, uint32_t records);
+  Origin origin(uint32_t segment, uint32_t index, const uint8_t* data) const;
 
-  uint64_t records() const { return entries_.size() - free_entries_.size(); }
-  uint64_t memory() const { return memory_; }  // bytes of all segments
+  // Merging. True if there is much to be won: then move() all live entries of chosen segments.
+  bool choose();
+  bool chosen(uint32_t segment) const { return chosen_[segment] != 0; }
+  void move(std::span<Entry* const> entries);
+
+  uint64_t live_bytes() const { return live_bytes_; }
+  uint64_t memory() const { return memory_; }  // of segments with live records
 
  private:
   struct Segment {
     Buffer memory;
+    size_t size = 0;              // bytes used of it
     bool arriving = false;        // records are still being added
-    uint32_t pins = 0;            // records taken out and still looked at
-    uint32_t live = 0;            // entries
-    uint64_t live_bytes = 0;      // of their data
-    std::vector<uint32_t> lived;  // entries that were added here; some live elsewhere by now
+    uint32_t live = 0;            // records still to be drawn
+    uint32_t lent = 0;            // drawn and not yet given back
+    uint64_t live_bytes = 0;
+    Origin origin{};              // of a block
+    std::vector<Origin> origins;  // of each record that was moved here
   };
 
-  void compact_if_sparse(uint32_t segment);
-  void compact(uint32_t segment);
+  uint32_t new_segment(Buffer memory, size_t size);
+  void end_if_empty(uint32_t segment);
   void free_if_unused(uint32_t segment);
 
   std::vector<Segment> segments_;
+  std::vector<uint8_t> chosen_;  // by segment
   std::vector<uint32_t> free_segments_;
-  std::vector<Entry> entries_;
-  std::vector<uint32_t> free_entries_;
-  uint32_t gathering_ = kNone;  // segment that survivors are copied to
-  size_t gathered_ = 0;         // bytes used of it
-  uint64_t memory_ = 0;
+  Marks marks_;
+  uint64_t live_bytes_ = 0, memory_ = 0;
 };
 
 }  // namespace headrace

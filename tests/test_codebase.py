@@ -22,14 +22,14 @@ PACKAGE = ROOT / "python" / "headrace"
 
 # From left to right: a file includes files of its own room and of those to the left of it.
 ROOMS = [
-    "bytes error philox permutation position threads turn even stopwatch",
+    "bytes error philox permutation position threads turn even stopwatch marks",
     "cuda_driver shelves",
     "locked_pages",
-    "kernels wire buffer window shuffle",
+    "kernels wire buffer window shuffle refill",
     "source schema",
     "record example parse_error exact sequence_feature sequence convert cells scan plan",
     "batch index index_build index_file extents fetcher selection",
-    "outbox blocks pipeline filler assigner streams file_order gatherer lot picker parse loader writer",
+    "outbox blocks pipeline filler assigner streams file_order mixer gatherer lot picker parse loader writer",
     "bindings",
 ]
 ROOM_OF = {noun: number for number, room in enumerate(ROOMS) for noun in room.split()}
@@ -39,7 +39,6 @@ LARGEST_HEADER, LARGEST_SOURCE = 135, 370
 LARGER = {
     "batch.h": 180,  # the batch and the array that grows in it share their layout
     "cells.cc": 470,  # every layout's way from list to cell, beside each other
-    "gatherer.cc": 470,  # one state machine under one lock
     "streams.h": 145,  # the order and the reading ahead guard the same queues
     "crc32c.h": 150,  # one template, instantiated by each body
 }

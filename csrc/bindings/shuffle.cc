@@ -35,14 +35,14 @@ class NumberShuffle {
   // Goes on there. Returns the numbers that are in the window, the oldest first.
   std::vector<uint64_t> resume(uint64_t drawn, uint64_t pushed) {
     if (drawn > pushed || pushed - drawn > size_) throw std::invalid_argument("no such position");
-    std::vector<uint64_t> numbers = Shuffle::contents(size_, generator_, drawn, pushed);
+    std::vector<uint64_t> numbers = shuffle_contents(size_, generator_, drawn, pushed);
     shuffle_.resume(drawn, pushed);
     for (uint64_t place = 0; place < numbers.size(); ++place) {
-      if (numbers[place] != Shuffle::kNothing) {
+      if (numbers[place] != kNothing) {
         shuffle_.set(place, static_cast<uint32_t>(numbers[place]));
       }
     }
-    numbers.erase(std::remove(numbers.begin(), numbers.end(), Shuffle::kNothing), numbers.end());
+    numbers.erase(std::remove(numbers.begin(), numbers.end(), kNothing), numbers.end());
     std::sort(numbers.begin(), numbers.end());
     return numbers;
   }
@@ -50,7 +50,7 @@ class NumberShuffle {
  private:
   uint64_t size_;
   Philox generator_;
-  Shuffle shuffle_;
+  Shuffle<uint32_t> shuffle_;
 };
 
 }  // namespace

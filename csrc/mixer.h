@@ -1,0 +1,82 @@
+// Mixer: the records between source and batches, in the window of a shuffle if there is one.
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "plan.h"
+#include "position.h"
+#include "refill.h"
+#include "shuffle.h"
+#include "window.h"
+
+namespace headrace {
+
+// One thread at a time.
+class Mixer {
+ public:
+  // `shuffle` must outlive it; null: records come out as they go in.
+  explicit Mixer(const Verb* shuffle) : verb_(shuffle) {}
+
+  bool shuffles() const { return verb_ != nullptr; }
+  Window& window() { return window_; }
+
+  // Goes on there. Before the first record.
+  void start_at(const Position& position);
+  // The next iteration of the shuffle; what has not come out is dropped.
+  void begin_again();
+
+  // The source goes on at `at` with the next records; a restart may begin there.
+  void mark(Position at);
+  // What of a position is known here, and of the source if there is a shuffle.
+  void tell(Position& position);
+
+  // Memory in which records begin to arrive; kept until let_go() and the last of them is done with.
+  uint32_t add_segment(Buffer memory, size_t size, Window::Origin origin);
+  void let_go(uint32_t segment);
+  void let_go_all();
+
+  // The next record of the source goes in; one comes out in exchange, if the window was full.
+  std::optional<Window::Entry> push(const Window::Entry& record) {
+    if (!shuffle_) {
+      window_.add(record);
+      return record;
+    }
+    if (refill_.knows(input_++)) {
+      put_back(record);
+      return std::nullopt;
+    }
+    window_.add(record);
+    shuffle_->push(record);
+    if (!shuffle_->full()) return std::nullopt;
+    shuffle_->look_ahead();
+    return shuffle_->draw();
+  }
+
+  // Once the source has ended.
+  bool empty() const { return shuffle_->empty(); }
+  Window::Entry draw() { return shuffle_->draw(); }
+
+  // A record that came out and is not wanted.
+  void discard(const Window::Entry& record) {
+    window_.take(record);
+    window_.give_back(record.segment, 1);
+  }
+
+ private:
+  void put_back(const Window::Entry& record);
+  void merge();
+
+  const Verb* const verb_;
+  Window window_;
+  std::optional<Shuffle<Window::Entry>> shuffle_;
+  Refill refill_;
+  uint64_t iteration_ = 0;
+  uint64_t input_ = 0;               // records that have gone into the shuffle in this iteration
+  uint32_t mark_ = Window::kNone;    // the latest
+  std::vector<uint32_t> arriving_;   // segments of which records are still to come
+  std::vector<Window::Entry*> survivors_;
+};
+
+}  // namespace headrace
