@@ -408,6 +408,30 @@ class TestReadAhead:
         next(iterator)
         assert [bool(copies.sources) for copies in lane.copies] == [False] * 4 + [True] * 4
 
+    def test_what_others_have_seen_is_not_said_to_be_copied(
+        self, torch, lane, batches, monkeypatch
+    ):
+        said = []
+        monkeypatch.setattr(deliver._core, "copies_done", said.append)
+        identity = batches.map(lambda batch: batch)
+        for dataset, ours in (
+            (batches, True),
+            (hr.Dataset.zip((batches, batches.take(5))), True),
+            (identity, False),
+            (hr.Dataset.zip((batches, identity)), False),
+            (batches.concatenate(identity), False),
+            (batches.cache(), False),
+            (hr.Dataset.from_tensors(next(iter(batches))["vector"]), False),
+        ):
+            iterator = iter(dataset.prefetch_to_device("cpu", 2))
+            next(iterator)
+            for copies in lane.copies:
+                copies.finished = True
+            next(iterator, None)
+            assert bool(said) == ours, dataset
+            said.clear()
+            lane.copies.clear()
+
     def test_states(self, torch, lane, batches):
         assert_resumes_everywhere(batches.prefetch_to_device("cpu", 3))
         assert_passes_are_independent(batches.prefetch_to_device("cpu", 3))

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..node import Split, Step, begins_in_vain, split
 from ..options import Options
-from ..sources import Choose, Generator, Range, Sample, Slices, Tensors, Zip, shuffles
+from ..sources import Choose, Generator, Range, Sample, Slices, Tensors, Zip, links, shuffles
 from ..verbs import (
     FUNCTIONS,
     AsTorch,
@@ -81,6 +81,8 @@ _STAGES: dict[type[Verb], Any] = {
     Unbatch: UnbatchStage,
     Zip: ZipStage,
 }
+# Behind these, somebody else may hold an element's arrays.
+_SHOW = (*FUNCTIONS, Cache, Generator, Slices, Tensors)
 _DEFAULTS = Options()
 
 
@@ -144,6 +146,6 @@ def _behind(step: Step, opened: Open, nested: Any) -> Open:
         case Concatenate() as verb:
             return functools.partial(ConcatenateStage, opened, nested(verb.chain))
         case PrefetchToDevice() as verb:
-            ours = not any(isinstance(v, (*FUNCTIONS, Cache)) for v in step.before)
+            ours = not any(isinstance(other, _SHOW) for other in links(step.before))
             return functools.partial(PrefetchToDeviceStage, verb, ours, opened)
     return functools.partial(_STAGES[type(step.verb)], step.verb, opened)
