@@ -29,7 +29,8 @@ ROOMS = [
     "source schema",
     "record example parse_error exact sequence_feature sequence convert cells scan plan",
     "batch index index_build index_file extents fetcher selection",
-    "outbox blocks pipeline filler assigner streams file_order mixer gatherer lot picker parse loader writer",
+    "outbox blocks pipeline filler assigner streams file_order mixer gatherer lot picker parse"
+    " loader writer",
     "bindings",
 ]
 ROOM_OF = {noun: number for number, room in enumerate(ROOMS) for noun in room.split()}

@@ -1,7 +1,9 @@
 """Verbs that run in Python: the laws for each and for random chains, and what they refuse."""
 
+import os
 import pickle
 import random
+import shutil
 
 import numpy as np
 import pytest
@@ -356,6 +358,65 @@ class TestThroughTheIndex:
     )
     def test_laws(self, chain, examples):
         assert_laws(chain(examples))
+
+    @pytest.mark.parametrize(
+        "chain",
+        [
+            lambda d: d.shard(3, 1),
+            lambda d: d.skip(5).shard(2, 1).repeat(2).batch(3),
+            lambda d: d.shard(3, 2).take(4).batch(2, drop_remainder=True).repeat(2),
+            lambda d: d.skip(-1),
+            lambda d: d.skip(99).repeat(),
+        ],
+    )
+    def test_an_index_changes_no_choice(self, chain, paths, examples):
+        dataset = chain(examples)
+        without = [bits(element) for element in dataset]
+        hr.Index.build(paths)
+        assert [bits(element) for element in dataset] == without
+        assert_laws(dataset)
+
+    def test_a_rank_reads_its_own_records_only(self, tmp_path, capsys):
+        path = tmp_path / "large.tfrecord"
+        records = [bytes([i]) * 50_000 for i in range(40)]
+        with hr.TFRecordWriter(path) as writer:
+            for record in records:
+                writer.write(record)
+        dataset = hr.TFRecordDataset(path)
+        rank, rest = dataset.shard(8, 3).batch(2), dataset.skip(30).batch(4)
+
+        def read(chain):
+            with iter(chain) as iterator:
+                taken = [record for batch in iterator for record in batch.tolist()]
+                return taken, iterator.stats()["bytes_read"]
+
+        assert min(read(rank)[1], read(rest)[1]) > 1_900_000
+        rank.explain()
+        assert "shard(8, 3): only its records are read" in capsys.readouterr().out
+        assert dataset.count() == 40  # makes one
+        assert read(rank) == (records[3::8], 5 * 50_016)
+        assert read(rest) == (records[30:], 10 * 50_016)
+
+    def test_states_are_for_both_ways(self, examples, paths):
+        dataset = examples.shard(3, 1).batch(1)
+        numbers = [4, 7, 10, 13]
+
+        def first_state():
+            with iter(dataset) as iterator:
+                next(iterator)
+                return iterator.state_dict()
+
+        def rest(state):
+            with iter(dataset) as iterator:
+                iterator.load_state_dict(state)
+                return [int(batch["number"][0]) for batch in iterator]
+
+        in_order = first_state()
+        hr.Index.build(paths)
+        assert rest(in_order) == numbers
+        indexed = first_state()
+        shutil.rmtree(os.environ["HEADRACE_CACHE_DIR"])
+        assert rest(indexed) == numbers
 
     def test_even_shards(self, examples):
         for even, count in (("drop", 5), ("pad", 6), ("wrap", 6)):

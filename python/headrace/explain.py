@@ -31,6 +31,11 @@ def _lines(chain: Chain, indent: str) -> list[str]:
         lines += _lines(other, indent + "    ")
     if not indent:
         lines.append(f"{'how':8}{parts.options}")
+    if node is not None and node.profits_from_index:
+        lines.append(
+            f"{'index':8}{node.order[0]}: only its records are read if there is an index of the "
+            "files (count() and hr.Index.build make one), else all"
+        )
     core = () if node is None else node.order
     for verb in (*core, *(step.verb for step in parts.behind)):
         if isinstance(verb, PrefetchToDevice):

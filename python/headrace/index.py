@@ -146,13 +146,9 @@ def index_for(
 
     Raises what building it raises. A cache folder that cannot be used is a warning.
     """
-    path = _cache_path(paths, on_corruption)
-    try:
-        core = _core.Index.read(_native(path))
-        if core.on_corruption() == on_corruption and not core.difference(_natives(paths)):
-            return core
-    except (OSError, DataLossError):
-        pass  # building says it if it is one of the files that cannot be read
+    kept = kept_index(paths, on_corruption)
+    if kept is not None:
+        return kept
     if on_corruption in _VERIFIED:
         warnings.warn(
             f"on_corruption={on_corruption!r}: reading all {sum(sizes(paths)):,} bytes once, "
@@ -160,8 +156,34 @@ def index_for(
             stacklevel=2,
         )
     core = _build(paths, on_corruption, threads)
-    _keep(core, path)
+    _keep(core, _cache_path(paths, on_corruption))
     return core
+
+
+def kept_index(paths: tuple[str, ...], on_corruption: str = "raise") -> _core.Index | None:
+    """The index of these files in the cache folder; None if there is none of them as they are
+    now."""
+    try:
+        core = _read(_cache_path(paths, on_corruption))
+        if core.on_corruption() == on_corruption and not core.difference(_natives(paths)):
+            return core
+    except (OSError, DataLossError):
+        pass  # whoever reads the files says it if it is one of them
+    return None
+
+
+_latest: tuple[Any, _core.Index] | None = None
+
+
+def _read(path: str) -> _core.Index:
+    """That of the last call, if it is the same file: an epoch should not read it again."""
+    global _latest
+    status = os.stat(path)
+    identity = (path, status.st_ino, status.st_size, status.st_mtime_ns)
+    latest = _latest
+    if latest is None or latest[0] != identity:
+        _latest = latest = (identity, _core.Index.read(_native(path)))
+    return latest[1]
 
 
 def _build(paths: tuple[str, ...], on_corruption: str, threads: int | None) -> _core.Index:

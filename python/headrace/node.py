@@ -58,6 +58,19 @@ class Node:
         return any(isinstance(verb, (ShuffleAll, ShardEven)) for verb in self.order)
 
     @property
+    def profits_from_index(self) -> bool:
+        """Whether an index, if there is one, spares reading what the first verb leaves out. Under
+        other policies than "raise" an error may decide what follows it."""
+        return (
+            bool(self.order)
+            and isinstance(self.order[0], (Shard, Skip))
+            and self.shuffle is None
+            and not self.source.interleaving
+            and self.source.names is None
+            and self.source.on_corruption == "raise"
+        )
+
+    @property
     def flags(self) -> bool:
         """Whether each element says if it is more than padding."""
         return any(isinstance(verb, ShardEven) and verb.even == "pad" for verb in self.order)

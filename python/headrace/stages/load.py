@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import operator
 import os
 import warnings
@@ -13,7 +12,7 @@ from .. import _core, page_locked
 from ..arrays import BytesArray
 from ..bottleneck import report
 from ..files import native
-from ..index import index_for
+from ..index import index_for, kept_index
 from ..node import Node, Split
 from ..sources import Source
 from .stage import Open, Stage, State
@@ -23,19 +22,8 @@ _CHUNK = 128  # records that the loader hands over at once where single examples
 
 def count_records(source: Source, how: Split) -> int:
     """Records in the files, whatever the verbs."""
-    node = Node(dataclasses.replace(source, interleaving=None), None, (), None, None)
-    options = dataclasses.replace(how.options, pin_memory=False)
-    how = dataclasses.replace(how, node=node, options=options)
-    loader = _loader(how, node, source.files, 0, None)
-    count = 0
-    try:
-        while True:
-            ((_, _, rows),) = loader.next()
-            count += rows
-    except StopIteration:
-        return count
-    finally:
-        loader.close()
+    threads = how.loader_options()["threads"] or None
+    return index_for(source.files, source.on_corruption, threads).count()
 
 
 def _loader(
@@ -55,8 +43,21 @@ def _loader(
         position,
         node.source.on_corruption,
         node.source.interleaving,
-        index_for(files, node.source.on_corruption) if node.needs_index else None,
+        _index(node, files, position),
     )
+
+
+def _index(node: Node, files: tuple[str, ...], position: State | None) -> _core.Index | None:
+    """The index by which records are chosen. Where it is only to save reading none is made for it,
+    but a position that comes from one needs it again, and one that does not, none."""
+    policy = node.source.on_corruption
+    if node.needs_index:
+        return index_for(files, policy)
+    if not node.profits_from_index:
+        return None
+    if position is None:
+        return kept_index(files, policy)
+    return None if position.get("plan") else index_for(files, policy)
 
 
 def _read_names(open_names: Open, state: State | None) -> tuple[tuple[str, ...], State]:
@@ -126,9 +127,7 @@ class Load(Stage):
     ) -> None:
         """`open_names`: of the dataset whose elements are the files."""
         if node.flags and node.spec is None:
-            raise ValueError(
-                "shard(even='pad') needs parse_example: `valid` is a feature"
-            )
+            raise ValueError("shard(even='pad') needs parse_example: `valid` is a feature")
         self._names: State = {}
         files = node.source.files
         if open_names is not None:
