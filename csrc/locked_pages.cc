@@ -12,9 +12,9 @@ namespace headrace {
 namespace {
 
 constexpr size_t kHuge = size_t{2} << 20;
-constexpr size_t kLeast = size_t{64} << 10;            // of a registration
-constexpr size_t kFreeLimit = size_t{768} << 20;       // bytes kept on the shelves
-constexpr size_t kGrowBeforeWait = size_t{256} << 20;  // bytes registered
+constexpr size_t kLeast = size_t{64} << 10;         // of a registration
+constexpr size_t kFreeLimit = size_t{768} << 20;    // bytes kept on the shelves
+constexpr size_t kWorthAWait = size_t{256} << 20;   // bytes in quarantine
 
 size_t most_locked() {
   static const size_t bytes = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) *
@@ -163,7 +163,7 @@ void LockedPages::wait_for_released() {
   std::vector<Item> items;
   {
     std::lock_guard lock(mutex_);
-    if (released_.empty() || stats_.registered < kGrowBeforeWait) return;
+    if (released_.empty() || waiting_ < kWorthAWait) return;
     items.swap(released_);
   }
   if (CudaDriver::of_process().wait()) {

@@ -8,7 +8,7 @@
 // A mark is put behind that work by mark(), which the consumer's thread calls now and then: it waits
 // for nothing. Later a thread that needs memory asks whether the mark has been passed. While it has
 // not been, there is fresh memory. Drivers before CUDA 12.5 have no such mark: there a thread that
-// needs memory waits for the GPUs, but only once kGrowBeforeWait bytes are registered.
+// needs memory waits for the GPUs, but only once there are kWorthAWait bytes in quarantine.
 #pragma once
 
 #include <cstddef>

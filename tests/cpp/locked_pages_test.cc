@@ -148,7 +148,7 @@ TEST_CASE("a mark that the driver refuses is put later") {
   CHECK((first.data() == memory || second.data() == memory));
 }
 
-TEST_CASE("an old driver is waited for, once there is much memory") {
+TEST_CASE("an old driver is waited for, once it is worth it") {
   if (!gpu().old()) return;
   gpu().use(1);
   constexpr size_t kSize = 32 << 20;
