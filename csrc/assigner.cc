@@ -12,6 +12,11 @@ int64_t Haul::offset_of(const ByteView& record) const {
                               static_cast<uint64_t>(record.data - piece.bytes.data) - kHeaderSize);
 }
 
+bool Haul::holds(const ByteView& record) const {
+  return piece.holds(static_cast<uint64_t>(offset_of(record)),
+                     kHeaderSize + record.size + kFooterSize);
+}
+
 Assigner::Assigner(const LoaderJob& job, Blocks& blocks, Outbox& outbox)
     : job_(job), blocks_(blocks), outbox_(outbox), plan_(job.verbs) {}
 
@@ -45,7 +50,11 @@ void Assigner::assign(const Block& block, Haul& haul) {
     Damage damage;
     const Scan scan =
         scan_records(*block.source, haul.piece, at_.offset, block.end, at_.ordinal,
-                     job_.on_corruption, job_.options.verify, haul.records, damage);
+                     job_.on_corruption, job_.options.verify, haul.records, damage,
+                     haul.headers_first ? walk_headers : walk_records);
+    if (!haul.records.empty()) {
+      haul.record_size = (scan.next - at_.offset) / haul.records.size();
+    }
     places_ += damage.places;
     bytes_ += damage.bytes;
     files_ += damage.files;

@@ -27,12 +27,17 @@ struct Run {
 
 // What a thread has of its block. Scratch, reused.
 struct Haul {
+  bool headers_first = false;  // the piece is read when it is known which records are wanted
+  uint64_t record_size = 0;    // of the records that begin in the last block, on the average
   Piece piece;
   std::vector<ByteView> records;  // the wanted ones, in the piece
   std::vector<Run> runs;
 
   // Where a record begins in its file, with its length.
   int64_t offset_of(const ByteView& record) const;
+
+  // Whether the piece has all of the record.
+  bool holds(const ByteView& record) const;
 };
 
 // Called for one block after another, in the order of their tickets.

@@ -5,7 +5,7 @@
 namespace headrace {
 
 Blocks::Blocks(std::vector<std::string> files, uint64_t block_size, bool repeats, bool tolerant)
-    : files_(std::move(files)), block_size_(block_size), repeats_(repeats) {
+    : files_(std::move(files)), repeats_(repeats), block_size_(block_size) {
   for (const std::string& path : files_) {
     try {
       sizes_.push_back(check_local(path).size);
@@ -41,6 +41,11 @@ void Blocks::go_to_pass(uint64_t pass) {
   pass_ = pass;
   file_ = offset_ = 0;
   source_.reset();
+}
+
+void Blocks::widen(uint64_t block_size) {
+  std::lock_guard lock(mutex_);
+  block_size_ = std::max(block_size_, block_size);
 }
 
 bool Blocks::claim(Block& block) {

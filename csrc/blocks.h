@@ -42,6 +42,9 @@ class Blocks {
   // Goes to the beginning of this pass, unless it or a later one has been reached.
   void go_to_pass(uint64_t pass);
 
+  // Blocks claimed from now on are at least this large. Any thread.
+  void widen(uint64_t block_size);
+
   // False if there are no more. Any thread.
   bool claim(Block& block);
   void stop() { stopped_ = true; }
@@ -50,13 +53,13 @@ class Blocks {
   void open(Block& block);
 
   const std::vector<std::string> files_;
-  const uint64_t block_size_;
   const bool repeats_;
   std::vector<uint64_t> sizes_;
   uint64_t file_count_ = 0;  // without empty ones at the end
   std::atomic<bool> stopped_{false};
 
   std::mutex mutex_;  // guards what follows
+  uint64_t block_size_;
   uint64_t next_ticket_ = 0;
   uint64_t pass_ = 0, file_ = 0, offset_ = 0;
   std::shared_ptr<const Source> source_;  // of file_

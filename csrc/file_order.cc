@@ -10,6 +10,9 @@ namespace headrace {
 namespace {
 
 constexpr uint64_t kLeastSlack = 1024, kMostSlack = uint64_t{64} << 10;
+// Of records from this size on the reading of a block's ends twice would tell.
+constexpr uint64_t kLargeRecord = uint64_t{64} << 10;
+constexpr uint64_t kWideBlock = uint64_t{512} << 10;
 
 const Run& run_of(const Haul& haul, size_t record) {
   return *std::find_if(haul.runs.begin(), haul.runs.end(),
@@ -73,6 +76,7 @@ bool FileOrder::process(Block& block, Worker& worker) {
 
   worker.amounts.clear();
   if (!worker.haul.records.empty()) measure(block, worker, lap);
+  prepare(worker);
   if (layout_->grows()) {
     if (!commit_.wait(block.ticket)) return false;
     lap.end(Stage::kWaitTurn);
@@ -84,11 +88,20 @@ bool FileOrder::process(Block& block, Worker& worker) {
   return true;
 }
 
+// For the next block.
+void FileOrder::prepare(Worker& worker) {
+  const bool large = worker.haul.record_size >= kLargeRecord;
+  if (large && job_.options.block_size == 0) blocks_.widen(kWideBlock);
+  // Where columns grow, a thread that began to read only in its turn would keep the commit waiting.
+  worker.haul.headers_first =
+      large && !layout_->grows() && job_.on_corruption == OnCorruption::kRaise;
+}
+
 void FileOrder::read(Block& block, Worker& worker) {
   Piece& piece = worker.haul.piece;
   piece.forget();
   piece.offset = block.begin;
-  if (block.trouble || assigner_.reaches_over(block)) return;
+  if (worker.haul.headers_first || block.trouble || assigner_.reaches_over(block)) return;
   try {
     block.source->fetch(piece, block.begin, block.end - block.begin + worker.slack);
     bytes_read_.fetch_add(piece.bytes.size, std::memory_order_relaxed);
@@ -104,6 +117,10 @@ void FileOrder::measure(const Block& block, Worker& worker, Lap& lap) {
   for (const ByteView& record : haul.records) largest = std::max<uint64_t>(largest, record.size);
   worker.slack = std::clamp(2 * largest, kLeastSlack, kMostSlack);
 
+  const uint64_t held = haul.piece.bytes.size;
+  complete(*block.source, haul.piece, haul.records);
+  bytes_read_.fetch_add(haul.piece.bytes.size - held, std::memory_order_relaxed);
+  lap.end(Stage::kRead);
   const size_t good = verify(block, worker);
   haul.records.resize(good);
   lap.end(Stage::kChecksum);
@@ -137,8 +154,9 @@ void FileOrder::measure(const Block& block, Worker& worker, Lap& lap) {
 // its row, and what follows it will never be delivered.
 size_t FileOrder::verify(const Block& block, Worker& worker) {
   Haul& haul = worker.haul;
-  const bool whole = complete(*block.source, haul.piece, haul.records);
-  const size_t n = haul.records.size(), checked = whole ? n : n - 1;
+  const size_t n = haul.records.size();
+  size_t checked = n;  // but those that a file has lost which has become shorter
+  while (checked != 0 && !haul.holds(haul.records[checked - 1])) --checked;
   const bool verifies = job_.options.verify && job_.on_corruption == OnCorruption::kRaise;
   const size_t good = verifies ? kernels().verify_payloads(haul.records.data(), checked) : checked;
   if (good == n) return n;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kFrame = kHeaderSize + kFooterSize;
 constexpr size_t kChunk = 256;  // records that room is made for at a time
+constexpr size_t kMostHeaders = 16;  // read one by one before records count as small
 
 std::string hex(uint32_t value) {
   char text[11];
@@ -117,8 +118,37 @@ Walk walk_records(const Source& source, Piece& piece, uint64_t offset, uint64_t 
   return walk;
 }
 
+Walk walk_headers(const Source& source, Piece& piece, uint64_t offset, uint64_t limit,
+                  std::vector<ByteView>& records) {
+  const size_t first = records.size();
+  const uint64_t size = source.size();
+  limit = std::min(limit, size);
+  source.fetch(piece, offset, 0);
+  Walk walk{offset, Stop::kLimit};
+  for (; walk.next < limit; walk.next += kFrame + records.back().size) {
+    uint8_t header[kHeaderSize];
+    const uint64_t left = size - walk.next;
+    const bool whole = left >= kFrame && source.read(walk.next, header, kHeaderSize) == kHeaderSize;
+    const uint64_t length = whole ? load64(header) : 0;
+    if (records.size() - first == kMostHeaders || !whole || length > left - kFrame ||
+        masked_crc_of(header, 8) != load32(header + 8)) {
+      extend(source, piece, limit, records);
+      return walk_records(source, piece, walk.next, limit, records);  // which says what is wrong
+    }
+    const uint8_t* const at = piece.bytes.data + (walk.next - piece.offset);
+    records.push_back({at + kHeaderSize, static_cast<size_t>(length)});
+  }
+  if (walk.next >= size) walk.stop = Stop::kEnd;
+  return walk;
+}
+
 bool complete(const Source& source, Piece& piece, std::vector<ByteView>& records) {
   if (records.empty()) return true;
+  if (piece.bytes.size == 0) {  // only headers have been read: go to the first record that is wanted
+    const auto skipped = records.front().data - kHeaderSize - piece.bytes.data;
+    piece.offset += static_cast<uint64_t>(skipped);
+    for (ByteView& record : records) record.data -= skipped;
+  }
   const uint8_t* const before = piece.bytes.data;
   const uint64_t end = piece.offset + static_cast<uint64_t>(records.back().data - before) +
                        records.back().size + kFooterSize;

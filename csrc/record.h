@@ -41,8 +41,17 @@ struct Walk {
 Walk walk_records(const Source& source, Piece& piece, uint64_t offset, uint64_t limit,
                   std::vector<ByteView>& records);
 
-// Fetches what is missing of the last record and mends the views, which point into the piece.
-// False if the file has become shorter than it was.
+using Walker = Walk (*)(const Source& source, Piece& piece, uint64_t offset, uint64_t limit,
+                        std::vector<ByteView>& records);
+
+// The same for records so large that it pays to read nothing but their headers: the piece, whatever
+// it holds, then begins at `offset` and holds no bytes until complete() fetches the records. If
+// they turn out to be small, the rest is walked as above.
+Walk walk_headers(const Source& source, Piece& piece, uint64_t offset, uint64_t limit,
+                  std::vector<ByteView>& records);
+
+// Fetches what is missing, from the first record to the end of the last, and mends the views, which
+// point into the piece. False if the file has become shorter than it was.
 bool complete(const Source& source, Piece& piece, std::vector<ByteView>& records);
 
 // The error that a stop other than kLimit and kEnd means; `record` is the ordinal of the record at

@@ -51,12 +51,12 @@ uint64_t find_record(const Source& source, uint64_t offset) {
 
 Scan scan_records(const Source& source, Piece& piece, uint64_t offset, uint64_t limit,
                   uint64_t ordinal, OnCorruption policy, bool verify,
-                  std::vector<ByteView>& records, Damage& damage) {
+                  std::vector<ByteView>& records, Damage& damage, Walker walk_from) {
   const uint64_t size = source.size();
   const bool checks = policy == OnCorruption::kSkip || policy == OnCorruption::kStopFile;
   while (offset < limit) {
     const size_t first = records.size();
-    Walk walk = walk_records(source, piece, offset, limit, records);
+    Walk walk = walk_from(source, piece, offset, limit, records);
     if (checks) {
       const bool whole = complete(source, piece, records);
       const size_t n = records.size() - first - (whole ? 0 : 1);

@@ -7,6 +7,7 @@
 
 #include "bytes.h"
 #include "error.h"
+#include "record.h"
 #include "source.h"
 
 namespace headrace {
@@ -34,9 +35,9 @@ struct Scan {
 // the first. Lengths are verified. Under kSkip and kStopFile all records are whole and, if `verify`
 // says so, match their checksums, for what is good decides what counts; under the others the last
 // one may end behind the piece and no data is checked yet. Views in `records` point into the piece
-// and are mended when it moves.
+// and are mended when it moves. `walk`: walk_records or, under kRaise, walk_headers.
 Scan scan_records(const Source& source, Piece& piece, uint64_t offset, uint64_t limit,
                   uint64_t ordinal, OnCorruption policy, bool verify,
-                  std::vector<ByteView>& records, Damage& damage);
+                  std::vector<ByteView>& records, Damage& damage, Walker walk = walk_records);
 
 }  // namespace headrace
