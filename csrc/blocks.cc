@@ -3,6 +3,13 @@
 #include <algorithm>
 
 namespace headrace {
+namespace {
+
+// Enough for a fast disk to be at work all the time; in requests worth an own look at the file.
+constexpr uint64_t kAhead = uint64_t{64} << 20;
+constexpr uint64_t kAheadStep = uint64_t{4} << 20;
+
+}  // namespace
 
 Blocks::Blocks(std::vector<std::string> files, uint64_t block_size, bool repeats, bool tolerant)
     : files_(std::move(files)), repeats_(repeats), block_size_(block_size) {
@@ -37,9 +44,14 @@ void Blocks::go_to(const Position& position) {
 
 void Blocks::go_to_pass(uint64_t pass) {
   std::lock_guard lock(mutex_);
-  if (pass_ >= pass) return;
+  if (pass_ < pass) begin_pass(pass);
+}
+
+// With the lock. What has been read once may well be in memory now.
+void Blocks::begin_pass(uint64_t pass) {
   pass_ = pass;
-  file_ = offset_ = 0;
+  file_ = offset_ = ahead_ = 0;
+  cold_.store(false, std::memory_order_relaxed);
   source_.reset();
 }
 
@@ -54,8 +66,7 @@ bool Blocks::claim(Block& block) {
     if (stopped_ || file_count_ == 0) return false;
     if (file_ >= file_count_) {
       if (!repeats_) return false;
-      ++pass_;
-      file_ = 0;
+      begin_pass(pass_ + 1);
     }
     if (offset_ < sizes_[file_]) break;
   }
@@ -69,7 +80,27 @@ bool Blocks::claim(Block& block) {
   block.source = source_;
   block.ends_pass = file_ + 1 == file_count_ && block.end == sizes_[file_];
   offset_ = block.end;
+  if (cold_.load(std::memory_order_relaxed)) block.ahead = next_ahead(block.end - block.begin);
   return true;
+}
+
+std::optional<Block::Ahead> Blocks::next_ahead(uint64_t claimed) {
+  if (ahead_ < claimed) {
+    ahead_file_ = file_;
+    ahead_offset_ = offset_;
+    ahead_ = claimed;
+  }
+  ahead_ -= claimed;
+  while (ahead_file_ < file_count_ && ahead_offset_ == sizes_[ahead_file_]) {
+    ++ahead_file_;
+    ahead_offset_ = 0;
+  }
+  if (ahead_ > kAhead || ahead_file_ == file_count_) return {};
+  const uint64_t size = std::min(kAheadStep, sizes_[ahead_file_] - ahead_offset_);
+  const Block::Ahead next{ahead_file_, ahead_offset_, size};
+  ahead_offset_ += size;
+  ahead_ += size;
+  return next;
 }
 
 void Blocks::open(Block& block) {

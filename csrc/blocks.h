@@ -22,6 +22,12 @@ struct Block {
   bool ends_pass = false;
   std::shared_ptr<const Source> source;  // none if it could not be opened
   std::optional<Error> trouble;          // met while opening or reading
+
+  // Bytes of this or a later file that are to be asked for before the block is read.
+  struct Ahead {
+    uint64_t file, begin, size;
+  };
+  std::optional<Ahead> ahead;
 };
 
 class Blocks {
@@ -42,6 +48,9 @@ class Blocks {
   // Goes to the beginning of this pass, unless it or a later one has been reached.
   void go_to_pass(uint64_t pass);
 
+  // The files are not in memory: blocks come with what to ask for ahead of them. Any thread.
+  void read_ahead() { cold_.store(true, std::memory_order_relaxed); }
+
   // Blocks claimed from now on are at least this large. Any thread.
   void widen(uint64_t block_size);
 
@@ -51,17 +60,21 @@ class Blocks {
 
  private:
   void open(Block& block);
+  std::optional<Block::Ahead> next_ahead(uint64_t claimed);
+  void begin_pass(uint64_t pass);
 
   const std::vector<std::string> files_;
   const bool repeats_;
   std::vector<uint64_t> sizes_;
   uint64_t file_count_ = 0;  // without empty ones at the end
-  std::atomic<bool> stopped_{false};
+  std::atomic<bool> stopped_{false}, cold_{false};
 
   std::mutex mutex_;  // guards what follows
   uint64_t block_size_;
   uint64_t next_ticket_ = 0;
   uint64_t pass_ = 0, file_ = 0, offset_ = 0;
+  uint64_t ahead_file_ = 0, ahead_offset_ = 0;  // what has been asked for ends here,
+  uint64_t ahead_ = 0;                          // so many bytes behind the next block
   std::shared_ptr<const Source> source_;  // of file_
 };
 

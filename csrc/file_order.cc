@@ -64,6 +64,9 @@ LoaderStats FileOrder::stats() const {
 // False if the turns were closed.
 bool FileOrder::process(Block& block, Worker& worker) {
   Lap lap(outbox_.stopwatch());
+  if (block.ahead) {
+    read_ahead(job_.files[block.ahead->file], block.ahead->begin, block.ahead->size);
+  }
   read(block, worker);
   lap.end(Stage::kRead);
   if (!boundary_.wait(block.ticket)) return false;
@@ -76,7 +79,7 @@ bool FileOrder::process(Block& block, Worker& worker) {
 
   worker.amounts.clear();
   if (!worker.haul.records.empty()) measure(block, worker, lap);
-  prepare(worker);
+  prepare(block, worker);
   if (layout_->grows()) {
     if (!commit_.wait(block.ticket)) return false;
     lap.end(Stage::kWaitTurn);
@@ -89,7 +92,8 @@ bool FileOrder::process(Block& block, Worker& worker) {
 }
 
 // For the next block.
-void FileOrder::prepare(Worker& worker) {
+void FileOrder::prepare(const Block& block, Worker& worker) {
+  if (block.source && block.source->cold()) blocks_.read_ahead();
   const bool large = worker.haul.record_size >= kLargeRecord;
   if (large && job_.options.block_size == 0) blocks_.widen(kWideBlock);
   // Where columns grow, a thread that began to read only in its turn would keep the commit waiting.

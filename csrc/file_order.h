@@ -43,7 +43,7 @@ class FileOrder final : public Pipeline {
 
   bool process(Block& block, Worker& worker);
   void read(Block& block, Worker& worker);
-  void prepare(Worker& worker);
+  void prepare(const Block& block, Worker& worker);
   void measure(const Block& block, Worker& worker, Lap& lap);
   size_t verify(const Block& block, Worker& worker);
   void reserve(Worker& worker);

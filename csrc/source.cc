@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -64,8 +66,10 @@ class LocalFile final : public Source {
     piece.bytes = {piece.memory.data(), have};
   }
 
+  bool cold() const override { return cold_.load(std::memory_order_relaxed); }
+
   size_t read(uint64_t offset, uint8_t* out, size_t n) const override {
-    size_t have = 0;
+    size_t have = cold() ? 0 : read_from_memory(offset, out, n);
     while (have < n) {
       const ssize_t got = pread(descriptor_, out + have, n - have, static_cast<off_t>(offset + have));
       if (got < 0 && errno == EINTR) continue;
@@ -77,6 +81,22 @@ class LocalFile final : public Source {
   }
 
  private:
+  // As much as the system has without asking a device. What is missing makes the file a cold one.
+  size_t read_from_memory(uint64_t offset, uint8_t* out, size_t n) const {
+#ifdef RWF_NOWAIT
+    iovec part{out, n};
+    const ssize_t got = preadv2(descriptor_, &part, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+    if (got >= 0 && (static_cast<size_t>(got) == n || offset + static_cast<size_t>(got) >= size())) {
+      return static_cast<size_t>(got);
+    }
+    if (got >= 0 || errno == EAGAIN) cold_.store(true, std::memory_order_relaxed);
+    return got > 0 ? static_cast<size_t>(got) : 0;
+#else
+    static_cast<void>(offset), static_cast<void>(out), static_cast<void>(n);
+    return 0;
+#endif
+  }
+
   static void reserve(Piece& piece, size_t size, size_t used) {
     if (piece.memory && piece.memory.capacity() >= size) return;
     Buffer larger(size);
@@ -85,6 +105,15 @@ class LocalFile final : public Source {
   }
 
   int descriptor_;
+  mutable std::atomic<bool> cold_{false};
+};
+
+// Closes a descriptor at the end of its scope.
+struct Descriptor {
+  int number;
+  ~Descriptor() {
+    if (number >= 0) close(number);
+  }
 };
 
 }  // namespace
@@ -95,6 +124,17 @@ FileStatus check_local(const std::string& path) {
   const FileStatus result = checked(path, status);
   if (access(path.c_str(), R_OK) != 0) throw_system(path, errno);
   return result;
+}
+
+void read_ahead(const std::string& path, uint64_t offset, uint64_t n) {
+  const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.number < 0) return;
+#ifdef POSIX_FADV_WILLNEED
+  posix_fadvise(file.number, static_cast<off_t>(offset), static_cast<off_t>(n), POSIX_FADV_WILLNEED);
+#elif defined(F_RDADVISE)
+  radvisory range{static_cast<off_t>(offset), static_cast<int>(std::min<uint64_t>(n, 1u << 30))};
+  fcntl(file.number, F_RDADVISE, &range);
+#endif
 }
 
 std::unique_ptr<Source> open_local(const std::string& path) {

@@ -34,6 +34,9 @@ class Source {
   const std::string& path() const { return path_; }
   uint64_t size() const { return size_; }
 
+  // Whether a read has had to wait for a device: it pays to ask for bytes before they are needed.
+  virtual bool cold() const { return false; }
+
   // Makes `piece` hold [offset, offset + n), fewer bytes only where the file ends. What the piece
   // already holds from `offset` on is kept and not read again. Memory grows by steps of at most
   // 64 MiB, as the bytes arrive. Throws Error{kSystem}.
@@ -57,6 +60,10 @@ inline void Piece::fetch_more(const Source& source, uint64_t until) {
 
 // Opens a local regular file. Throws Error{kSystem} with errno and path.
 std::unique_ptr<Source> open_local(const std::string& path);
+
+// Has the system bring [offset, offset + n) into its memory, without waiting for it. A hint: what
+// cannot be had is an error only when it is read.
+void read_ahead(const std::string& path, uint64_t offset, uint64_t n);
 
 // What stat says of a local file; the same errors as opening it, without opening it.
 struct FileStatus {
