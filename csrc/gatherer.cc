@@ -20,7 +20,10 @@ Streams::Rules rules_of(const LoaderJob& job) {
           .repeats = job.may_repeat(),
           .on_corruption = job.on_corruption,
           .verify = job.options.verify,
-          .block_size = job.block_size(),
+          // With what is read behind it, a default block fits its buffer.
+          .block_size = job.options.block_size != 0
+                            ? job.options.block_size
+                            : job.block_size() - BlockRead::kBehind - kSlop,
           .ahead = std::max<uint64_t>(8, 2 * slots)};
 }
 
@@ -99,14 +102,22 @@ void Gatherer::work() {
     if (std::unique_ptr<Streams::Errand> errand = streams_.claim()) {
       work_.notify_one();
       lock.unlock();
-      streams_.read(*errand);
-      lap.end(Stage::kRead);
+      if (!errand->have_bytes) {
+        errand->read();
+        lap.end(Stage::kRead);
+        lock.lock();
+        if (!streams_.arrive(errand)) continue;
+        lock.unlock();
+        lap.end(Stage::kWaitTurn);
+      }
+      errand->frame();
+      lap.end(Stage::kOrder);
       lock.lock();
       streams_.framed(*errand);
       work_.notify_one();
       lock.unlock();
       lap.end(Stage::kWaitTurn);
-      streams_.check(*errand);
+      errand->check();
       lap.end(Stage::kChecksum);
       lock.lock();
       streams_.deliver(std::move(errand));
@@ -206,7 +217,7 @@ void Gatherer::feed() {
 void Gatherer::meet(RecordBlock& block) {
   if (block.segment != Window::kNone) return;
   set_mark();
-  const size_t size = block.piece.bytes.size;
+  const uint64_t size = block.next_offset - block.offset_of(block.records.front());
   block.segment = mixer_.add_segment(
       std::move(block.piece.memory), size,
       {block.ordinal, block.piece.offset, static_cast<uint32_t>(block.file), Window::kNone});

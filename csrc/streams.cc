@@ -2,19 +2,15 @@
 
 #include <algorithm>
 
-#include "kernels/kernels.h"
 #include "record.h"
 
 namespace headrace {
 namespace {
 
-constexpr uint64_t kSlack = 4096;  // read behind a block for the end of its last record
+constexpr uint64_t kUnframed = 4;  // blocks of a file that are read at the same time
+constexpr size_t kDense = 8;       // records of a block
 
 }  // namespace
-
-uint64_t RecordBlock::offset_of(const ByteView& record) const {
-  return piece.offset + static_cast<uint64_t>(record.data - piece.bytes.data) - kHeaderSize;
-}
 
 Streams::Streams(std::vector<std::string> files, Rules rules)
     : files_(std::move(files)), rules_(rules), slots_(rules.slots) {
@@ -39,10 +35,20 @@ std::shared_ptr<Streams::Reading> Streams::begin(uint64_t pass, uint64_t file) {
 // --- reading ahead ---
 
 bool Streams::wants_block(const Reading& reading, uint64_t most) const {
-  return !reading.claimed && !reading.ended && reading.blocks.size() < most;
+  if (reading.ended || reading.blocks.size() >= most) return false;
+  const uint64_t unframed = reading.claimed - reading.framed;
+  return unframed == 0 || (reading.dense && unframed < kUnframed &&
+                           reading.read_limit < sizes_[reading.file]);
 }
 
 std::unique_ptr<Streams::Errand> Streams::claim() {
+  for (const Readings* readings : {&slots_, &upcoming_}) {
+    for (const auto& reading : *readings) {
+      if (reading && !reading->waiting.empty()) {
+        if (auto errand = take_waiting(*reading)) return errand;
+      }
+    }
+  }
   // What the order waits for comes first, then what it will want soon.
   for (const uint64_t most : {uint64_t{1}, std::max<uint64_t>(2, rules_.ahead / rules_.slots)}) {
     for (uint64_t i = 0; i < slots_.size(); ++i) {
@@ -71,88 +77,68 @@ std::unique_ptr<Streams::Errand> Streams::claim() {
 
 std::unique_ptr<Streams::Errand> Streams::errand_for(std::shared_ptr<Reading> reading) {
   auto errand = std::make_unique<Errand>();
-  errand->number = reading->popped + reading->blocks.size();
-  errand->offset = reading->read_offset;
-  errand->ordinal = reading->read_ordinal;
+  errand->number = reading->claimed;
+  // Blocks end where they would if nobody read ahead: the order of events follows from them.
+  errand->offset = reading->claimed == reading->framed ? reading->read_offset : reading->read_limit;
+  errand->limit = (errand->offset / rules_.block_size + 1) * rules_.block_size;
+  errand->limit = std::min(errand->limit, sizes_[reading->file]);
+  errand->room = reading->overrun;
   errand->source = reading->source;
+  errand->path = files_[reading->file];
+  errand->file_size = sizes_[reading->file];
+  errand->on_corruption = rules_.on_corruption;
+  errand->verify = rules_.verify;
+  errand->block->file = reading->file;
+  reading->read_limit = errand->limit;
   reading->blocks.push_back(nullptr);
-  reading->claimed = true;
+  ++reading->claimed;
   ++under_way_;
   errand->reading = std::move(reading);
   return errand;
 }
 
-void Streams::read(Errand& errand) {
-  RecordBlock& block = *errand.block;
-  block.file = errand.reading->file;
-  block.ordinal = errand.ordinal;
-  block.next_offset = errand.offset;
-  const std::string& path = files_[block.file];
-  try {
-    if (!errand.source) {
-      errand.source = open_local(path);
-      if (errand.source->size() != sizes_[block.file]) {
-        throw Error(Fault::kDataLoss,
-                    path + ": expected " + std::to_string(sizes_[block.file]) + " bytes, found " +
-                        std::to_string(errand.source->size()) +
-                        ": the file changed while being read",
-                    path);
-      }
-    }
-    const uint64_t limit = std::min(errand.offset + rules_.block_size, sizes_[block.file]);
-    errand.source->fetch(block.piece, errand.offset, limit - errand.offset + kSlack);
-    Scan scan = scan_records(*errand.source, block.piece, errand.offset, limit, block.ordinal,
-                             rules_.on_corruption, rules_.verify, block.records, errand.damage);
-    block.next_offset = scan.next;
-    block.error = std::move(scan.error);
-    block.ends_file = block.error || scan.next >= sizes_[block.file];
-  } catch (const Error& error) {
-    block.error = error;
-    block.ends_file = true;
+bool Streams::arrive(std::unique_ptr<Errand>& errand) {
+  Reading& reading = *errand->reading;
+  if (reading.dropped || errand->number >= reading.claimed) {  // the file has ended before it
+    --under_way_;
+    return false;
   }
+  reading.waiting.push_back(std::move(errand));
+  errand = take_waiting(reading);
+  return errand != nullptr;
 }
 
-void Streams::framed(Errand& errand) {
+// The one whose turn has come, if it is there.
+std::unique_ptr<Streams::Errand> Streams::take_waiting(Reading& reading) {
+  const auto found = std::find_if(reading.waiting.begin(), reading.waiting.end(),
+                                  [&](const auto& e) { return e->number == reading.framed; });
+  if (found == reading.waiting.end()) return nullptr;
+  std::unique_ptr<Errand> errand = std::move(*found);
+  reading.waiting.erase(found);
+  errand->offset = reading.read_offset;
+  errand->ordinal = reading.read_ordinal;
+  return errand;
+}
+
+void Streams::framed(const Errand& errand) {
   Reading& reading = *errand.reading;
-  reading.claimed = false;
+  const RecordBlock& block = *errand.block;
+  ++reading.framed;
   reading.source = errand.source;
-  reading.read_offset = errand.block->next_offset;
-  reading.read_ordinal = errand.ordinal + errand.block->records.size();
-  if (errand.block->ends_file) {
-    reading.ended = true;
-    reading.source.reset();
+  reading.read_offset = block.next_offset;
+  reading.read_ordinal = errand.ordinal + block.records.size();
+  reading.dense = block.records.size() >= kDense;
+  if (block.next_offset > errand.limit) {
+    reading.overrun = std::max(reading.overrun, block.next_offset - errand.limit);
   }
-}
-
-void Streams::check(Errand& errand) {
-  RecordBlock& block = *errand.block;
-  const bool checked = rules_.on_corruption == OnCorruption::kSkip ||
-                       rules_.on_corruption == OnCorruption::kStopFile;
-  if (checked || block.records.empty()) return;
-  const std::string& path = files_[block.file];
-  const size_t n = block.records.size();
-  bool whole = false;
-  try {
-    whole = complete(*errand.source, block.piece, block.records);
-  } catch (const Error& error) {
-    block.error = error;
-    block.records.pop_back();
-    return;
-  }
-  const size_t held = whole ? n : n - 1;
-  const size_t good =
-      rules_.verify ? kernels().verify_payloads(block.records.data(), held) : held;
-  if (good == n) return;
-  const ByteView& bad = block.records[good];
-  const auto ordinal = static_cast<int64_t>(block.ordinal + good);
-  const auto offset = static_cast<int64_t>(block.offset_of(bad));
-  block.error = good < held ? checksum_error(path, ordinal, offset, bad)
-                            : Error(Fault::kDataLoss,
-                                    place(path, ordinal, offset,
-                                          "expected the whole record, found the end of the file: "
-                                          "the file changed while being read"),
-                                    path, ordinal, offset);
-  block.records.resize(good);
+  if (!block.ends_file) return;
+  // What was read behind it was read in vain.
+  reading.ended = true;
+  reading.source.reset();
+  reading.claimed = reading.framed;
+  under_way_ -= reading.waiting.size();
+  reading.waiting.clear();
+  if (!reading.dropped) reading.blocks.resize(reading.framed - reading.popped);
 }
 
 void Streams::deliver(std::unique_ptr<Errand> errand) {
@@ -244,7 +230,9 @@ void Streams::next_turn() {
 // Nothing more of this file.
 void Streams::drop(Reading& reading) {
   for (const auto& block : reading.blocks) under_way_ -= block != nullptr;
+  under_way_ -= reading.waiting.size();
   reading.blocks.clear();
+  reading.waiting.clear();
   reading.ended = reading.dropped = true;
 }
 

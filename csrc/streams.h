@@ -1,39 +1,20 @@
 // Streams: files read block by block, several at a time, merged into one order of records.
 //
 // One slot: files one after another. Several: tf.data's interleaving, by turns. What is read ahead,
-// and by which thread, has no influence on the order. Every call needs the caller's lock, but for
-// read() and check().
+// and by which thread, has no influence on the order. Every call needs the caller's lock.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "error.h"
+#include "block_read.h"
 #include "position.h"
-#include "scan.h"
-#include "source.h"
 
 namespace headrace {
-
-// Consecutive records of one file, whole, in memory of their own.
-struct RecordBlock {
-  uint64_t file = 0;
-  uint64_t ordinal = 0;  // of the first record in its file
-  Piece piece;           // its memory may be moved away: what matters is where the bytes are
-  std::vector<ByteView> records;
-  uint64_t next_offset = 0;    // in the file, behind the last record
-  bool ends_file = false;
-  std::optional<Error> error;  // in place of the record behind the last one
-  uint32_t segment = UINT32_MAX;  // the consumer's
-
-  // Where a record begins in the file, with its length.
-  uint64_t offset_of(const ByteView& record) const;
-};
 
 class Streams {
  public:
@@ -56,13 +37,15 @@ class Streams {
 
   // --- reading ahead ---
 
-  // A block to be read, in four steps: claim(), read() without the lock, framed(), check() without
-  // the lock, deliver(). Null from claim(): enough is under way.
+  // A block to be read: claim(), read() without the lock, arrive(), and if that says so frame()
+  // without the lock, framed(), check() without the lock, deliver(). Null from claim(): enough is
+  // under way.
   struct Errand;
   std::unique_ptr<Errand> claim();
-  void read(Errand& errand);
-  void framed(Errand& errand);  // the next block of the same file can be claimed
-  void check(Errand& errand);
+  // Whether its records can be found: where they begin is known once the block before is framed.
+  // Until then the errand waits here, for claim() to give it out again with its bytes.
+  bool arrive(std::unique_ptr<Errand>& errand);
+  void framed(const Errand& errand);
   void deliver(std::unique_ptr<Errand> errand);
 
   // --- the order ---
@@ -94,8 +77,12 @@ class Streams {
   struct Reading {
     uint64_t pass, file;
     std::shared_ptr<const Source> source;  // of the errand under way
-    uint64_t read_offset = 0, read_ordinal = 0;  // where the next block begins
-    bool claimed = false;   // until the block under way is framed
+    uint64_t read_offset = 0, read_ordinal = 0;  // behind what has been framed
+    uint64_t read_limit = 0;  // behind the last block that was claimed
+    uint64_t claimed = 0, framed = 0;  // blocks
+    bool dense = false;       // in many records to a block: the next one begins where this should end
+    uint64_t overrun = 0;     // bytes of a block's last record behind it, at most
+    std::vector<std::unique_ptr<Errand>> waiting;  // in arrive()
     bool ended = false;     // no more blocks will be claimed
     bool dropped = false;   // nobody wants what is still under way
     uint64_t popped = 0;    // blocks that have left the queue
@@ -108,6 +95,7 @@ class Streams {
   std::shared_ptr<Reading> begin(uint64_t pass, uint64_t file);
   bool wants_block(const Reading& reading, uint64_t most) const;
   std::unique_ptr<Errand> errand_for(std::shared_ptr<Reading> reading);
+  std::unique_ptr<Errand> take_waiting(Reading& reading);
   void open_next(uint64_t slot);
   void next_turn();
   void drop(Reading& reading);
@@ -129,13 +117,9 @@ class Streams {
   uint64_t bytes_read_ = 0;
 };
 
-struct Streams::Errand {
+struct Streams::Errand : BlockRead {
   std::shared_ptr<Reading> reading;
   uint64_t number;  // of the block in its reading
-  uint64_t offset, ordinal;
-  std::shared_ptr<const Source> source;
-  std::unique_ptr<RecordBlock> block = std::make_unique<RecordBlock>();
-  Damage damage;
 };
 
 }  // namespace headrace

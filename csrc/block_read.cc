@@ -1,0 +1,82 @@
+#include "block_read.h"
+
+#include "kernels/kernels.h"
+#include "record.h"
+
+namespace headrace {
+uint64_t RecordBlock::offset_of(const ByteView& record) const {
+  return piece.offset + static_cast<uint64_t>(record.data - piece.bytes.data) - kHeaderSize;
+}
+
+void BlockRead::read() {
+  have_bytes = true;
+  try {
+    if (!source) {
+      source = open_local(path);
+      if (source->size() != file_size) {
+        throw Error(Fault::kDataLoss,
+                    path + ": expected " + std::to_string(file_size) + " bytes, found " +
+                        std::to_string(source->size()) + ": the file changed while being read",
+                    path);
+      }
+    }
+    const uint64_t size = limit - offset;
+    if (room > kBehind) block->piece.memory = Buffer(size + room + kSlop);
+    source->fetch(block->piece, offset, size + kBehind);
+  } catch (const Error& error) {
+    trouble_ = error;
+  }
+}
+
+void BlockRead::frame() {
+  RecordBlock& to = *block;
+  to.ordinal = ordinal;
+  to.next_offset = offset;
+  if (offset >= limit) return;  // an earlier record reaches over all of it
+  if (trouble_) {
+    to.error = std::move(trouble_);
+    to.ends_file = true;
+    return;
+  }
+  try {
+    Scan scan = scan_records(*source, to.piece, offset, limit, ordinal, on_corruption, verify,
+                             to.records, damage);
+    to.next_offset = scan.next;
+    to.error = std::move(scan.error);
+    to.ends_file = to.error || scan.next >= file_size;
+  } catch (const Error& error) {
+    to.error = error;
+    to.ends_file = true;
+  }
+}
+
+void BlockRead::check() {
+  RecordBlock& of = *block;
+  const bool checked =
+      on_corruption == OnCorruption::kSkip || on_corruption == OnCorruption::kStopFile;
+  if (checked || of.records.empty()) return;
+  const size_t n = of.records.size();
+  bool whole = false;
+  try {
+    whole = complete(*source, of.piece, of.records);
+  } catch (const Error& error) {
+    of.error = error;
+    of.records.pop_back();
+    return;
+  }
+  const size_t held = whole ? n : n - 1;
+  const size_t good = verify ? kernels().verify_payloads(of.records.data(), held) : held;
+  if (good == n) return;
+  const ByteView& bad = of.records[good];
+  const auto ordinal = static_cast<int64_t>(of.ordinal + good);
+  const auto offset = static_cast<int64_t>(of.offset_of(bad));
+  of.error = good < held ? checksum_error(path, ordinal, offset, bad)
+                            : Error(Fault::kDataLoss,
+                                    place(path, ordinal, offset,
+                                          "expected the whole record, found the end of the file: "
+                                          "the file changed while being read"),
+                                    path, ordinal, offset);
+  of.records.resize(good);
+}
+
+}  // namespace headrace
