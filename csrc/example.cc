@@ -1,6 +1,8 @@
 #include "example.h"
 
 #include <algorithm>
+#include <bit>
+#include <string>
 
 namespace headrace {
 namespace {
@@ -15,7 +17,9 @@ constexpr uint8_t kKeyTag = 0x0a;
 constexpr uint8_t kValueTag = 0x12;
 constexpr uint8_t kPackedTag = 0x0a;  // field 1 of each list
 
-constexpr size_t kOtherNames = 256;  // unwanted names that are remembered, a power of two
+constexpr size_t kOtherNames = 512;  // unwanted names that are remembered, a power of two
+constexpr size_t kSlotsPerName = 32;
+constexpr int kSeeds = 64;  // tried
 
 uint8_t kind_tag(Kind kind) { return static_cast<uint8_t>(static_cast<unsigned>(kind) << 3 | 2); }
 
@@ -72,72 +76,102 @@ uint64_t cell_of_list(ByteView record, const uint8_t* p, const uint8_t* end) {
                           static_cast<uint64_t>(p - record.data));
 }
 
+// First 8 and last 8 bytes of a key, and its size. Reads at least 8 bytes.
+inline uint64_t mix(const uint8_t* key, size_t size) {
+  constexpr uint64_t kAll = ~uint64_t{0};
+  const uint64_t mask = size < 8 ? ~(kAll << (8 * size)) : kAll;
+  const uint64_t head = load64(key), tail = load64(key + (size < 8 ? 0 : size - 8));
+  return (head & mask) ^ std::rotl(tail & mask, 23) ^ (size << 56);
+}
+
 }  // namespace
 
-void Locator::Name::set(std::string_view key, int new_column, uint8_t tag) {
+void Locator::Name::set(std::string_view key) {
   uint8_t bytes[8 * kWords] = {}, mask[8 * kWords] = {};
-  size_t at = 0;
-  const auto put = [&](uint8_t byte) { bytes[at] = byte, mask[at++] = 0xff; };
-  put(kEntryTag);
-  ++at;  // size of the entry
-  put(kKeyTag);
-  put(static_cast<uint8_t>(key.size()));
-  for (const char c : key) put(static_cast<uint8_t>(c));
-  put(kValueTag);
-  ++at;  // size of the value
-  if (new_column != Schema::kNotWanted) put(tag);
-  std::memcpy(words, bytes, sizeof bytes);
-  std::memcpy(masks, mask, sizeof mask);
-  word_count = static_cast<uint32_t>((at + 7) / 8);
-  key_size = static_cast<uint32_t>(key.size());
-  column = new_column;
+  bytes[0] = kEntryTag;
+  bytes[2] = kKeyTag;
+  bytes[3] = key_size = static_cast<uint8_t>(key.size());
+  std::memcpy(bytes + 4, key.data(), key.size());
+  bytes[key.size() + 4] = kValueTag;
+  std::memset(mask, 0xff, key.size() + 5);
+  mask[1] = 0;
+  for (size_t i = 0; i < kWords; ++i) words[i] = {load64(bytes + 8 * i), load64(mask + 8 * i)};
+  word_count = static_cast<uint8_t>((key.size() + 5 + 7) / 8);
 }
 
+// Whether the entry, whose size takes kLength bytes, has this name.
+template <size_t kLength>
 inline bool Locator::Name::matches(const uint8_t* entry) const {
-  uint64_t different = (load64(entry) ^ words[0]) & masks[0];
-  different |= (load64(entry + 8) ^ words[1]) & masks[1];
-  different |= (load64(entry + 16) ^ words[2]) & masks[2];
-  for (size_t i = 3; i < word_count; ++i) different |= (load64(entry + 8 * i) ^ words[i]) & masks[i];
+  const uint8_t* const p = entry + kLength - 1;
+  uint64_t different = (load64(p) ^ words[0].bytes) & words[0].mask;
+  if constexpr (kLength != 1) {
+    different = (different & ~uint64_t{0xff}) | (entry[0] ^ kEntryTag);
+  }
+  different |= (load64(p + 8) ^ words[1].bytes) & words[1].mask;
+  different |= (load64(p + 16) ^ words[2].bytes) & words[2].mask;
+  for (size_t i = 3; i < word_count; ++i) {
+    different |= (load64(p + 8 * i) ^ words[i].bytes) & words[i].mask;
+  }
   return different == 0;
-}
-
-inline std::string_view Locator::Name::key() const {
-  return {reinterpret_cast<const char*>(words) + 4, key_size};
 }
 
 Locator::Locator(std::shared_ptr<const Schema> schema) : schema_(std::move(schema)) {
   names_.resize(schema_->size() + kOtherNames);
-  for (Name& name : names_) {  // matches nothing: no entry begins with ff
-    name.words[0] = name.masks[0] = 0xff;
-    name.word_count = 1;
-  }
+  for (Name& name : names_) name.next = &names_[0];
   for (size_t i = 0; i < schema_->size(); ++i) {
     const Column& column = schema_->columns()[i];
-    if (column.key.size() <= Name::kLongestKey) {
-      names_[i].set(column.key, static_cast<int>(i), kind_tag(column.kind));
+    if (column.key.size() <= Name::kLongestKey) names_[i].set(column.key);
+    names_[i].column = static_cast<int32_t>(i);
+    names_[i].kind_tag = kind_tag(column.kind);
+    if (i + 1 < schema_->size()) names_[i].next = &names_[i + 1];
+  }
+  first_ = &names_[0];
+  choose_hash();
+}
+
+// Takes the seed with which the fewest wanted names share a slot: nearly always none. Those that
+// have no slot are found by reading their entries.
+void Locator::choose_hash() {
+  const auto bits = static_cast<unsigned>(std::bit_width(kSlotsPerName * schema_->size() + kOtherNames));
+  shift_ = 64 - bits;
+  std::vector<uint64_t> mixed(schema_->size());
+  for (size_t i = 0; i < schema_->size(); ++i) {
+    const std::string padded = schema_->columns()[i].key + std::string(kSlop, '\0');
+    mixed[i] = mix(reinterpret_cast<const uint8_t*>(padded.data()), schema_->columns()[i].key.size());
+  }
+  uint64_t seed = 0x9e3779b97f4a7c15;
+  size_t fewest = SIZE_MAX;
+  for (int i = 0; i < kSeeds && fewest != 0; ++i, seed = seed * 0xd1342543de82ef95 + 2) {
+    std::vector<bool> taken(size_t{1} << bits);
+    size_t shared = 0;
+    for (const uint64_t key : mixed) {
+      shared += taken[key * seed >> shift_];
+      taken[key * seed >> shift_] = true;
     }
-    names_[i].column = static_cast<int>(i);
-    names_[i].next = static_cast<uint32_t>(i + 1 < schema_->size() ? i + 1 : 0);
+    if (shared < fewest) fewest = shared, seed_ = seed;
+  }
+  table_.resize(size_t{1} << bits);
+  for (size_t slot = 0; slot < table_.size(); ++slot) {
+    table_[slot] = static_cast<uint32_t>(schema_->size() + slot % kOtherNames);
+  }
+  for (size_t i = 0; i < mixed.size(); ++i) {
+    table_[mixed[i] * seed_ >> shift_] = static_cast<uint32_t>(i);
   }
 }
 
-// The place of a name; an unwanted one takes the place of another of the same hash.
-uint32_t Locator::recall(std::string_view key) {
+// The only name that may be that of the key, if it is remembered.
+inline Locator::Name* Locator::guess(const uint8_t* key, size_t size) {
+  return &names_[table_[mix(key, std::min(size, Name::kLongestKey)) * seed_ >> shift_]];
+}
+
+// The name of this key; an unwanted one takes the place of another of the same hash.
+Locator::Name* Locator::recall(std::string_view key) {
   const int column = schema_->find(key);
-  if (column != Schema::kNotWanted) return static_cast<uint32_t>(column);
-  uint32_t hash = 2166136261;
-  for (const char c : key.substr(0, Name::kLongestKey)) {
-    hash = (hash ^ static_cast<uint8_t>(c)) * 16777619;
-  }
-  const auto place = static_cast<uint32_t>(schema_->size() + (hash >> 12) % kOtherNames);
-  Name& name = names_[place];
-  if (key.size() <= Name::kLongestKey && name.key() != key) {
-    const uint32_t next = name.next;
-    name = Name{};
-    name.set(key, Schema::kNotWanted, 0);
-    name.next = next;
-  }
-  return place;
+  if (column != Schema::kNotWanted) return &names_[static_cast<size_t>(column)];
+  const uint64_t slot = mix(reinterpret_cast<const uint8_t*>(key.data()), key.size()) * seed_ >> shift_;
+  Name& name = names_[schema_->size() + slot % kOtherNames];
+  if (key.size() <= Name::kLongestKey) name.set(key);
+  return &name;
 }
 
 bool Locator::locate_one(ByteView record, uint64_t* cells, size_t stride) {
@@ -147,54 +181,73 @@ bool Locator::locate_one(ByteView record, uint64_t* cells, size_t stride) {
   if ((p = open_last(p, end, kFeaturesTag)) == nullptr) return false;
 
   uint64_t duplicate = 0;
-  uint32_t* link = &first_;  // where the guess of the next name is kept
-  while (p < end) {
-    Name* name = &names_[*link];
-    if (!name->matches(p)) {
-      // Perhaps only one feature is missing here: then the order that was learnt still holds.
-      name = &names_[name->next];
-      if (!name->matches(p)) name = nullptr;
+  Name** link = &first_;  // where the guess of the next name is kept
+
+  // Takes an entry of a name that is remembered, if all its lengths are of kLength bytes and agree.
+  const auto take = [&]<size_t kLength>() {
+    Name* name = *link;
+    if (!name->matches<kLength>(p)) {
+      Name* const found = guess(p + kLength + 3, p[kLength + 2]);
+      if (!found->matches<kLength>(p)) return false;
+      // If only a feature is missing here, the order that was learnt still holds.
+      if (found != name->next && found != name->next->next) *link = found;
+      name = found;
     }
-    if (name != nullptr) {
-      // A short entry of this name, if the lengths between the compared bytes agree.
-      const uint32_t size = p[1], value_size = p[name->key_size + 5];
-      const uint8_t* const next = p + 2 + size;
-      const uint32_t mismatch = (size & 0x80) | (size ^ (value_size + name->key_size + 4));
-      if (name->column == Schema::kNotWanted) {
-        if (mismatch == 0 && next <= end) {
-          link = &name->next;
-          p = next;
-          continue;
-        }
+    uint64_t wrong = 0;
+    const auto length_at = [&wrong](const uint8_t* at) -> uint64_t {
+      if constexpr (kLength == 1) return *at;  // compared with one below 0x80
+      wrong |= (~at[0] & 0x80) | (at[1] & 0x80);
+      return (at[0] & 0x7f) | static_cast<uint64_t>(at[1]) << 7;
+    };
+    const uint64_t size = length_at(p + 1);
+    const uint8_t* const next = p + 1 + kLength + size;
+    const uint8_t* const value = p + kLength + name->key_size + 4;
+    const uint64_t value_size = length_at(value);
+    wrong |= size ^ (value_size + name->key_size + 3 + kLength);
+    if (name->column == Schema::kNotWanted) {
+      if (wrong != 0 || next > end) return false;
+    } else {
+      const uint64_t list_size = length_at(value + kLength + 1);
+      wrong |= (value[kLength] ^ name->kind_tag) | (value_size ^ (list_size + 1 + kLength));
+      if (wrong != 0 || next > end) return false;
+      const uint8_t* const body = value + 2 * kLength + 1;
+      uint64_t& cell = cells[static_cast<size_t>(name->column) * stride];
+      duplicate |= cell ^ Cell::missing();
+      const auto offset = static_cast<uint64_t>(body - record.data);
+      if constexpr (kLength != 1) {
+        cell = cell_of_list(record, body, next);
+      } else if (body[0] == kPackedTag && body[1] + 2u == list_size) {
+        cell = Cell::pack(Cell::kPacked, list_size - 2, offset + 2);
       } else {
-        const uint32_t list_size = p[name->key_size + 7];
-        if ((mismatch | (value_size ^ (list_size + 2))) == 0 && next <= end) {
-          const uint8_t* const body = p + name->key_size + 8;
-          uint64_t& cell = cells[static_cast<size_t>(name->column) * stride];
-          duplicate |= cell ^ Cell::missing();
-          const auto offset = static_cast<uint64_t>(body - record.data);
-          cell = body[0] == kPackedTag && body[1] + 2u == list_size
-                     ? Cell::pack(Cell::kPacked, list_size - 2, offset + 2)
-                     : Cell::pack(Cell::kList, list_size, offset);
-          link = &name->next;
-          p = next;
-          continue;
-        }
+        cell = Cell::pack(Cell::kList, list_size, offset);
       }
     }
+    link = &name->next;
+    p = next;
+    return true;
+  };
+
+  while (p < end) {
+    if (p[1] < 0x80 ? take.operator()<1>() : take.operator()<2>()) continue;
     Entry entry;
     if (!read_entry(p, end, entry)) return false;
-    const uint32_t place = recall(entry.key);
-    if (place < schema_->size()) {
-      const Column& column = schema_->columns()[place];
-      const uint8_t* const body = open_last(entry.value, entry.end, kind_tag(column.kind));
-      if (body == nullptr) return false;
-      uint64_t& cell = cells[place * stride];
-      duplicate |= cell ^ Cell::missing();
-      cell = cell_of_list(record, body, entry.end);
+    Name* const name = recall(entry.key);
+    if (name->column != Schema::kNotWanted) {
+      const auto c = static_cast<size_t>(name->column);
+      uint64_t& cell = cells[c * stride];
+      if (entry.value != entry.end) {
+        const uint8_t* const body = open_last(entry.value, entry.end, name->kind_tag);
+        if (body == nullptr) return false;
+        duplicate |= cell ^ Cell::missing();
+        cell = cell_of_list(record, body, entry.end);
+      } else if (schema_->columns()[c].layout == Layout::kRagged) {
+        // No kind: an empty list. To other layouts such a feature is as good as absent.
+        duplicate |= cell ^ Cell::missing();
+        cell = Cell::pack(Cell::kList, 0, static_cast<uint64_t>(entry.end - record.data));
+      }
     }
-    *link = place;
-    link = &names_[place].next;
+    *link = name;
+    link = &name->next;
     p = entry.end;
   }
   return duplicate == 0;

@@ -1,8 +1,8 @@
 // Example, fast: finds the wanted features of canonical records without looking at their values.
 //
 // Canonical is what real writers produce: one Features message, each entry its key then its value,
-// each Feature one list and nothing else, every length exact, packed or unpacked numbers, no
-// duplicate keys. Every byte relied on is compared. What is not canonical is refused, and goes to
+// each Feature one list or nothing, every length exact, packed or unpacked numbers, no duplicate
+// keys. Every byte relied on is compared. What is not canonical is refused, and goes to
 // the exact grammar (exact.h). The order of the features may differ in every record.
 #pragma once
 
@@ -40,6 +40,8 @@ struct Cell {
 class Locator {
  public:
   explicit Locator(std::shared_ptr<const Schema> schema);
+  Locator(const Locator&) = delete;
+  Locator& operator=(const Locator&) = delete;
 
   // Writes the cell of column c of record i to cells[c * stride + i]; offsets count from the
   // beginning of the record.
@@ -50,29 +52,38 @@ class Locator {
               std::vector<uint32_t>& refused);
 
  private:
-  // A name as it stands in a short entry, ready to be compared word by word.
-  struct Name {
-    static constexpr size_t kWords = 8;
-    static constexpr size_t kLongestKey = 8 * kWords - 8;
+  // A name as it stands in an entry, ready to be compared word by word.
+  struct alignas(64) Name {
+    static constexpr size_t kWords = 7;
+    static constexpr size_t kLongestKey = 8 * kWords - 5;
+    struct Word {
+      uint64_t bytes = 0;
+      uint64_t mask = 0;  // ff where bytes count
+    };
 
-    uint64_t words[kWords] = {};  // 0a <> 0a <key size> <key> 12 <> <kind>, unknown bytes 0
-    uint64_t masks[kWords] = {};  // ff where words count
-    uint32_t word_count = 0;
-    uint32_t key_size = 0;
+    Name* next = nullptr;  // the name that followed last time
     int32_t column = Schema::kNotWanted;
-    uint32_t next = 0;  // the name that followed last time
+    uint8_t key_size = 0;
+    uint8_t word_count = 1;
+    uint8_t kind_tag = 0;
+    Word words[kWords] = {{0xff0000, 0xff0000}};  // 0a <> 0a <key size> <key> 12; at first nobody's
 
-    void set(std::string_view key, int column, uint8_t kind_tag);
+    void set(std::string_view key);
+    template <size_t kLength>
     bool matches(const uint8_t* entry) const;
-    std::string_view key() const;
   };
 
   bool locate_one(ByteView record, uint64_t* cells, size_t stride);
-  uint32_t recall(std::string_view key);
+  Name* guess(const uint8_t* key, size_t size);
+  Name* recall(std::string_view key);
+  void choose_hash();
 
   std::shared_ptr<const Schema> schema_;
-  std::vector<Name> names_;  // wanted ones at the index of their column, then others by hash
-  uint32_t first_ = 0;       // the name that a record began with
+  std::vector<Name> names_;      // wanted ones at the index of their column, then others by hash
+  std::vector<uint32_t> table_;  // hash of a key -> index of the name that may have it
+  uint64_t seed_ = 0;
+  unsigned shift_ = 0;
+  Name* first_ = nullptr;  // the name that a record began with
 };
 
 }  // namespace headrace

@@ -30,6 +30,7 @@ class RandomWriter {
     bool fits = true;       // every column has its kind and number of values
     bool canonical = true;  // one list a feature, no duplicates, minimal lengths
     int missing = 0;        // percent
+    int kindless = 0;       // percent of features, as writers leave them that set no kind
     int unwanted = 0;       // percent of features besides those that are wanted
   };
 
@@ -90,7 +91,7 @@ class RandomWriter {
     if (column.layout == Layout::kRagged) count = chance(10) ? below(40) : below(4);
     if (column.layout == Layout::kRaw) count = 1;
     if (!style.fits && chance(5)) count = below(5);
-    if (!style.fits && chance(3)) return "";
+    if (chance(style.fits ? style.kindless : 3)) return "";
     std::string text;
     do {
       text += list(column, kind, count, style);
@@ -177,6 +178,7 @@ TEST_CASE("what real writers produce takes the fast path") {
           style.packed = packed;
           style.shuffled = shuffled;
           style.missing = missing;
+          style.kindless = missing / 3;
           style.unwanted = unwanted;
           const auto& schema = missing == 0 ? strict : lenient;
           std::vector<std::string> records;
