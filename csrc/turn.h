@@ -37,7 +37,7 @@ class Turn {
   }
 
  private:
-  static constexpr int kSpins = 128;
+  static constexpr int kSpins = 600;
 
   static void pause() {
 #if defined(__x86_64__)
