@@ -9,7 +9,7 @@ namespace headrace {
 namespace {
 
 constexpr size_t kMerged = (size_t{256} << 10) - kSlop;  // bytes of a segment of survivors
-constexpr uint64_t kNoMatter = uint64_t{2} << 20;        // bytes in vain that are never too many
+constexpr uint64_t kNoMatter = uint64_t{16} << 20;       // bytes in vain that are never too many
 constexpr size_t kAhead = 8;                             // records asked for beforehand
 
 }  // namespace
