@@ -75,7 +75,6 @@ void Picker::work() {
       perform(task, worker);
       lock.lock();
       slow_records_ += worker.filler.take_slow_records();
-      bytes_read_ += std::exchange(worker.bytes_read, 0);
       finish(task);
     } else if (all_opened()) {
       return work_.notify_all();
@@ -168,7 +167,7 @@ void Picker::perform(const Task& task, Worker& worker) {
       break;
     case Round::kRead:
       task.share->lot.read(task.number, fetcher_, worker.scratch);
-      worker.bytes_read += worker.scratch.fetched.bytes_read;
+      bytes_read_ += worker.scratch.fetched.bytes_read;
       lap.end(Stage::kRead);
       break;
     case Round::kParse: fill(task, worker); break;
@@ -299,7 +298,7 @@ bool Picker::fetch_and_parse(const Task& task, Worker& worker, size_t first, siz
   Fetched& fetched = worker.scratch.fetched;
   Lap lap(outbox_.stopwatch());
   fetcher_.fetch(ordinals, fetched);
-  worker.bytes_read += fetched.bytes_read;
+  bytes_read_ += fetched.bytes_read;
   lap.end(Stage::kRead);
   const bool whole = fetched.failures.empty();
   if (!whole) {

@@ -6,6 +6,7 @@
 // many and so small that those of many batches are better read together, by all threads (lot.h).
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -65,7 +66,6 @@ class Picker final : public Pipeline {
     Filler filler;
     Lot::Scratch scratch;
     std::vector<EvenPlace> places;
-    uint64_t bytes_read = 0;
   };
 
   bool claim(Task& task);
@@ -89,6 +89,7 @@ class Picker final : public Pipeline {
   std::vector<uint64_t> sizes_;
   uint64_t bytes_ = 0, average_ = 1;  // of all files, and of a record
   size_t most_rows_;                  // of a lot
+  std::atomic<uint64_t> bytes_read_{0};
 
   mutable std::mutex mutex_;  // guards all that follows
   std::condition_variable work_;
@@ -101,7 +102,7 @@ class Picker final : public Pipeline {
   std::deque<std::unique_ptr<Share>> shares_;  // in order, two at most; behind a lot none
   std::vector<std::unique_ptr<Share>> spare_shares_;
   size_t batches_at_a_time_ = 1;
-  uint64_t records_ = 0, slow_records_ = 0, bytes_read_ = 0;
+  uint64_t records_ = 0, slow_records_ = 0;
 };
 
 }  // namespace headrace
