@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kFrame = kHeaderSize + kFooterSize;
 constexpr size_t kChunk = 256;  // records that room is made for at a time
+constexpr size_t kAhead = 8;    // the header of this one, if sizes are equal, is asked for
 constexpr size_t kMostHeaders = 16;  // read one by one before records count as small
 
 std::string hex(uint32_t value) {
@@ -90,6 +91,7 @@ Walk walk_records(const Source& source, Piece& piece, uint64_t offset, uint64_t 
         const uint64_t length = load64(p);
         fits = length <= left && left - length >= kFrame;
         if (!fits) break;
+        __builtin_prefetch(p + kAhead * (kFrame + length));
         *record = {p + kHeaderSize, static_cast<size_t>(length)};
         p += kFrame + length;
         left -= kFrame + length;
