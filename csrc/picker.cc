@@ -155,6 +155,7 @@ void Picker::finish(const Task& task) {
     share.round = task.round == Round::kNumber ? Round::kRead : Round::kParse;
   }
   share.claimed = share.done = 0;
+  if (ended_ && shares_.empty()) spare_shares_.clear();  // an iterator may live on at its end
   work_.notify_all();
 }
 

@@ -139,6 +139,19 @@ class TestEnds:
         assert threads_end(before)
 
     @needs_proc
+    def test_dropped_without_a_search_for_cycles(self, endless):
+        before = settled()
+        gc.disable()
+        try:
+            for dataset in (endless, endless.shuffle(5), endless.unbatch()):
+                iterator = iter(dataset)
+                next(iterator)
+                del iterator
+                assert threads_end(before)
+        finally:
+            gc.enable()
+
+    @needs_proc
     def test_an_exception_in_the_loop(self, endless):
         before = settled()
 

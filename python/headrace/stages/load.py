@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -91,7 +92,9 @@ class _Turn:
     """Which pass of its shuffle a loader is at, told to the shuffle's counter when that asks, or
     when the loader ends: what is read ahead does not count."""
 
-    def __init__(self, node: Node, state: State | None, position: Callable[[], State]) -> None:
+    def __init__(
+        self, node: Node, state: State | None, position: weakref.WeakMethod[Callable[[], State]]
+    ) -> None:
         self._shuffle, self._drops_pass = node.shuffle, node.drops_pass
         self._position = position
         self.delivered: State | None = None  # the loader's position, where its own is ahead of it
@@ -104,8 +107,11 @@ class _Turn:
     def tell_passes(self) -> None:
         if self._shuffle is None:
             return
+        ask = self._position()
+        if ask is None:  # it has told when it ended
+            return
         try:
-            position = self._position() if self.delivered is None else self.delivered
+            position = ask() if self.delivered is None else self.delivered
         except RuntimeError:  # in a forked child: the parent's loader
             return
         self._shuffle.passes.begun(self._number(position), self._era)
@@ -132,7 +138,9 @@ class Load(Stage):
         files = node.source.files
         if open_names is not None:
             files, self._names = _read_names(open_names, state)
-        self._turn = _Turn(node, state, self._position)
+        # Weakly: an iterator that is dropped frees its threads and memory at once, not when Python
+        # next looks for cycles.
+        self._turn = _Turn(node, state, weakref.WeakMethod(self._position))
         self._loader = _loader(split, node, files, self._turn.first, state)
         self._pinned = split.options.pin_memory
         self._next = page_locked.marking(self._loader.next) if self._pinned else self._loader.next
