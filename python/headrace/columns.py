@@ -18,6 +18,8 @@ from .features import (
     RawFeature,
 )
 
+_INT32_MAX = 2**31 - 1
+
 Column = tuple[bytes, str, str, str, tuple[int, ...], bool, Any]  # as _core.Schema takes it
 Part = Any  # what _core.Loader.next() gives for a column
 
@@ -114,7 +116,7 @@ def read_ragged(key: bytes, name: str, splits: str) -> Reading:
 
 def narrow(row_splits: Any) -> Any:
     """int64 row splits as int32."""
-    if row_splits[-1] > np.iinfo(np.int32).max:
+    if row_splits[-1] > _INT32_MAX:
         raise OverflowError(
             f"a batch of {row_splits[-1]} values has row splits that do not fit int32: use "
             "RaggedFeature(..., row_splits_dtype=np.int64) or smaller batches"
