@@ -23,6 +23,13 @@ constexpr int kSeeds = 64;  // tried
 
 uint8_t kind_tag(Kind kind) { return static_cast<uint8_t>(static_cast<unsigned>(kind) << 3 | 2); }
 
+// The tag of an unpacked value, where just one must be there; else what no byte is. Whoever reads a
+// cell of such a column looks whether it holds one value.
+uint16_t unpacked_tag(const Column& column) {
+  if (column.layout != Layout::kFixed || column.elements != 1 || column.kind == Kind::kBytes) return 0x100;
+  return column.kind == Kind::kInt64 ? 0x08 : 0x0d;
+}
+
 // Reads a length that must fit between its own end and `end`. Null if it does not, or is longer
 // than a cell can say.
 const uint8_t* read_length(const uint8_t* p, const uint8_t* end, size_t& length) {
@@ -123,6 +130,7 @@ Locator::Locator(std::shared_ptr<const Schema> schema) : schema_(std::move(schem
     if (column.key.size() <= Name::kLongestKey) names_[i].set(column.key);
     names_[i].column = static_cast<int32_t>(i);
     names_[i].kind_tag = kind_tag(column.kind);
+    names_[i].unpacked_tag = unpacked_tag(column);
     if (i + 1 < schema_->size()) names_[i].next = &names_[i + 1];
   }
   first_ = &names_[0];
@@ -218,6 +226,8 @@ bool Locator::locate_one(ByteView record, uint64_t* cells, size_t stride) {
         cell = cell_of_list(record, body, next);
       } else if (body[0] == kPackedTag && body[1] + 2u == list_size) {
         cell = Cell::pack(Cell::kPacked, list_size - 2, offset + 2);
+      } else if (body[0] == name->unpacked_tag && list_size != 0) {
+        cell = Cell::pack(Cell::kPacked, list_size - 1, offset + 1);
       } else {
         cell = Cell::pack(Cell::kList, list_size, offset);
       }

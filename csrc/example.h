@@ -66,6 +66,7 @@ class Locator {
     uint8_t key_size = 0;
     uint8_t word_count = 1;
     uint8_t kind_tag = 0;
+    uint16_t unpacked_tag = 0x100;  // of the one value that its list must have; else no byte
     Word words[kWords] = {{0xff0000, 0xff0000}};  // 0a <> 0a <key size> <key> 12; at first nobody's
 
     void set(std::string_view key);
