@@ -148,7 +148,7 @@ void time_cells(const Kernels& body, size_t shortest, size_t longest) {
         "decode_single_varints of " + std::to_string(shortest) + ".." + std::to_string(longest),
         best_seconds([&] {
           std::copy(cells.begin(), cells.end(), work.begin());
-          return body.decode_single_varints(records.data(), work.data(), work.size());
+          return body.decode_single_varints(records.data(), work.data(), work.size(), nullptr);
         }),
         cells.size(), cells.size() * (shortest + longest) / 2);
 }

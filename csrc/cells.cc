@@ -28,6 +28,11 @@ std::string out_of_range(const std::string& value, Type type) {
   return "Value " + value + " is out of range for " + name_of(type) + ".";
 }
 
+// Short lists are decoded many at a time.
+constexpr size_t kShortList = 64;
+constexpr size_t kGathered = 4096;
+static_assert(kNoList == Cell::missing());
+
 // Reads an unpacked varint of at most ten bytes. Null if there is none before `end`.
 const uint8_t* read_varint(const uint8_t* p, const uint8_t* end, uint64_t& value) {
   value = 0;
@@ -43,7 +48,7 @@ const uint8_t* read_varint(const uint8_t* p, const uint8_t* end, uint64_t& value
 
 Cells::Cells(std::shared_ptr<const Schema> schema, ParseMode mode)
     : schema_(std::move(schema)), mode_(mode), locator_(schema_), exact_(schema_, mode),
-      measured_(schema_->size()) {}
+      measured_(schema_->size()), gathered_(kGathered + kShortList + kSlop) {}
 
 void Cells::locate(std::span<const ByteView> records, const RowOf& row_of) {
   records_ = records;
@@ -91,28 +96,35 @@ void Cells::measure_single_int64s(size_t c) {
   const Column& column = column_at(c);
   uint64_t* const cell = cells(c);
   const size_t n = records_.size();
+  const uint64_t absent = single_default(column);
   for (size_t i = 0;; ++i) {
-    i += kernels().decode_single_varints(records_.data() + i, cell + i, n - i);
+    i += kernels().decode_single_varints(records_.data() + i, cell + i, n - i,
+                                         column.default_numbers ? &absent : nullptr);
     if (i == n) return;
     const uint64_t resolved = resolve(c, i);
     cell[i] = Cell::form(resolved) == Cell::kSide
                   ? static_cast<uint64_t>(side_int64s_[side_of(resolved).begin])
-                  : single_default(column);
+                  : absent;
   }
 }
 
 void Cells::measure_single_floats(size_t c) {
   const Column& column = column_at(c);
   uint64_t* const cell = cells(c);
+  const uint64_t absent = single_default(column);
+  const bool may_miss = column.default_numbers.has_value();
   for (size_t i = 0; i < records_.size(); ++i) {
-    if (cell[i] >> 32 == sizeof(float)) {
-      cell[i] = load32(bytes_of(i, cell[i]));
+    // Loads one or the other without a branch, for who knows which features are missing.
+    const bool misses = may_miss && cell[i] == Cell::missing();
+    if (misses || cell[i] >> 32 == sizeof(float)) {
+      const auto* const other = reinterpret_cast<const uint8_t*>(&absent);
+      cell[i] = load32(misses ? other : bytes_of(i, cell[i]));
       continue;
     }
     const uint64_t resolved = resolve(c, i);
     cell[i] = Cell::form(resolved) == Cell::kSide
                   ? std::bit_cast<uint32_t>(side_floats_[side_of(resolved).begin])
-                  : single_default(column);
+                  : absent;
   }
 }
 
@@ -131,16 +143,33 @@ void Cells::measure_growing_numbers(size_t c) {
   const Column& column = column_at(c);
   uint64_t* const cell = cells(c);
   auto& counts = measured_[c].counts;
-  counts.resize(records_.size());
-  for (size_t i = 0; i < records_.size(); ++i) {
-    size_t count;
-    if (!count_packed(column, i, cell[i], count) ||
-        (column.layout == Layout::kSequence && count % column.elements != 0)) {
-      cell[i] = resolve(c, i);
-      count = Cell::form(cell[i]) == Cell::kSide ? side_of(cell[i]).count : 0;
+  const size_t n = records_.size();
+  counts.resize(n);
+  if (column.kind == Kind::kInt64) {
+    for (size_t i = 0;; ++i) {
+      i += kernels().count_lists(records_.data() + i, cell + i, n - i, counts.data() + i);
+      if (i == n) break;
+      measure_list(c, i);
     }
-    counts[i] = static_cast<uint32_t>(count);
+  } else {
+    for (size_t i = 0; i < n; ++i) {
+      const size_t size = cell[i] == Cell::missing() ? 0 : cell[i] >> 32;
+      counts[i] = static_cast<uint32_t>(size / sizeof(float));
+      if (size > Cell::kLargestSize || size % sizeof(float) != 0) measure_list(c, i);
+    }
   }
+  if (column.layout != Layout::kSequence || is_single(column)) return;
+  for (size_t i = 0; i < n; ++i) {
+    if (counts[i] % column.elements != 0) measure_list(c, i);
+  }
+}
+
+// Of a growing column, where it is not simply packed numbers.
+void Cells::measure_list(size_t c, size_t record) {
+  uint64_t& cell = cells(c)[record];
+  cell = resolve(c, record);
+  const size_t count = Cell::form(cell) == Cell::kSide ? side_of(cell).count : 0;
+  measured_[c].counts[record] = static_cast<uint32_t>(count);
 }
 
 void Cells::measure_strings(size_t c) {
@@ -436,18 +465,57 @@ void Cells::store_splits(size_t c, size_t first, size_t n, int64_t base, int64_t
 }
 
 void Cells::store_values(size_t c, size_t first, size_t n, uint8_t* out) {
-  const Column& column = column_at(c);
+  if (column_at(c).kind == Kind::kInt64) {
+    store_int64_lists(c, first, n, reinterpret_cast<int64_t*>(out));
+    return;
+  }
   const auto& counts = measured_[c].counts;
+  const Copier copy(/*far=*/false);
   for (size_t i = first; i < first + n; ++i) {
     const uint64_t cell = cells(c)[i];
-    if (column.kind == Kind::kInt64) {
-      copy_int64s(cell, i, reinterpret_cast<int64_t*>(out), counts[i]);
-      out += counts[i] * sizeof(int64_t);
+    const size_t size = counts[i] * sizeof(float);
+    if (Cell::form(cell) == Cell::kPacked) {
+      copy(out, bytes_of(i, cell), size);
     } else {
       copy_floats(cell, i, reinterpret_cast<float*>(out), counts[i]);
-      out += counts[i] * sizeof(float);
     }
+    out += size;
   }
+}
+
+// Short packed lists are put behind one another, and decoded like one that is long.
+void Cells::store_int64_lists(size_t c, size_t first, size_t n, int64_t* out) {
+  const uint64_t* const cell = cells(c);
+  const auto& counts = measured_[c].counts;
+  uint8_t* const gathered = gathered_.data();
+  size_t begin = first, size = 0;  // what is gathered: from which record, how many bytes
+  int64_t* begin_out = out;
+  const auto decode = [&](size_t end) {
+    if (size != 0 && !kernels().decode_varints(gathered, size, begin_out)) {
+      int64_t* at = begin_out;  // one of them has a varint of more than ten bytes
+      for (size_t i = begin; i < end; at += counts[i++]) copy_int64s(cell[i], i, at, counts[i]);
+    }
+    size = 0;
+  };
+  for (size_t i = first; i < first + n; ++i) {
+    const bool missing = cell[i] == Cell::missing();
+    const size_t list_size = missing ? 0 : cell[i] >> 32;
+    if (list_size <= kShortList && size < kGathered) {
+      const uint8_t* const list = bytes_of(i, cell[i]);
+      std::memcpy(gathered + size, list, kShortList / 2);
+      if (list_size > kShortList / 2) {
+        std::memcpy(gathered + size + kShortList / 2, list + kShortList / 2, kShortList / 2);
+      }
+      size += list_size;
+    } else {
+      decode(i);
+      copy_int64s(cell[i], i, out, counts[i]);
+      begin = i + 1;
+      begin_out = out + counts[i];
+    }
+    out += counts[i];
+  }
+  decode(first + n);
 }
 
 void Cells::store_strings(size_t c, size_t first, size_t n, int64_t base, int64_t* offsets,

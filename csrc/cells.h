@@ -100,6 +100,7 @@ class Cells {
   void measure_single_floats(size_t column);
   void measure_fixed_numbers(size_t column);
   void measure_growing_numbers(size_t column);
+  void measure_list(size_t column, size_t record);
   void measure_strings(size_t column);
   void measure_raw(size_t column);
 
@@ -112,6 +113,7 @@ class Cells {
   bool failed(size_t record) const;
   void fail(size_t record, const Column& column, const std::string& what);
   uint64_t single_default(const Column& column) const;
+  void store_int64_lists(size_t column, size_t first, size_t n, int64_t* out);
   void store_row(size_t column, uint64_t cell, size_t record, uint8_t* out);
   bool copy_int64s(uint64_t cell, size_t record, int64_t* out, size_t n);
   void copy_floats(uint64_t cell, size_t record, float* out, size_t n) const;
@@ -131,6 +133,7 @@ class Cells {
   std::vector<int64_t> side_int64s_;
   std::vector<float> side_floats_;
   std::vector<ByteView> side_strings_;
+  std::vector<uint8_t> gathered_;     // short lists, one behind the other
   std::vector<int64_t> wide_int64s_;  // before narrowing
   std::vector<float> wide_floats_;
   std::vector<RowError> errors_;

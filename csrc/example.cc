@@ -224,12 +224,13 @@ bool Locator::locate_one(ByteView record, uint64_t* cells, size_t stride) {
       const auto offset = static_cast<uint64_t>(body - record.data);
       if constexpr (kLength != 1) {
         cell = cell_of_list(record, body, next);
-      } else if (body[0] == kPackedTag && body[1] + 2u == list_size) {
-        cell = Cell::pack(Cell::kPacked, list_size - 2, offset + 2);
-      } else if (body[0] == name->unpacked_tag && list_size != 0) {
-        cell = Cell::pack(Cell::kPacked, list_size - 1, offset + 1);
       } else {
-        cell = Cell::pack(Cell::kList, list_size, offset);
+        const bool packed = body[0] == kPackedTag && body[1] + 2u == list_size;
+        const bool one = body[0] == name->unpacked_tag && list_size != 0;
+        const bool no_numbers = list_size == 0 && name->kind_tag != kind_tag(Kind::kBytes);
+        const uint64_t skipped = packed ? 2 : one ? 1 : 0;
+        cell = Cell::pack(packed || one || no_numbers ? Cell::kPacked : Cell::kList,
+                          list_size - skipped, offset + skipped);
       }
     }
     link = &name->next;

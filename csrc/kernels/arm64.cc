@@ -38,6 +38,9 @@ struct Isa {
     return vaddv_u8(vget_low_u8(own)) | static_cast<uint32_t>(vaddv_u8(vget_high_u8(own))) << 8;
   }
 
+  static constexpr size_t kAtOnce = 16;
+  static uint64_t continued_first(const uint8_t* p) { return continued_16(p); }
+
   // Three pairwise sums add up the groups.
   static uint64_t continued(const uint8_t* p) {
     uint8x16_t low = vpaddq_u8(own_bits(p), own_bits(p + 16));
@@ -60,6 +63,7 @@ const Kernels kArm64Kernels = {
     count_varints<Isa>,
     decode_varints<Isa>,
     decode_single_varints<Isa>,
+    count_lists<Isa>,
     copy_near,
     nothing_to_end,
 };

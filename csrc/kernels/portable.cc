@@ -58,6 +58,9 @@ struct Isa {
     return continued_8(p) | continued_8(p + 8) << 8;
   }
 
+  static constexpr size_t kAtOnce = 16;
+  static uint64_t continued_first(const uint8_t* p) { return continued_16(p); }
+
   static uint64_t continued(const uint8_t* p) {
     uint64_t more = 0;
     for (size_t i = 0; i < 64; i += 8) more |= uint64_t{continued_8(p + i)} << i;
@@ -72,8 +75,8 @@ struct Isa {
 
 const Kernels kPortableKernels = {
     "portable",         crc32c<Isa>,         verify_lengths<Isa>,        verify_payloads<Isa>,
-    count_varints<Isa>, decode_varints<Isa>, decode_single_varints<Isa>, copy_near,
-    nothing_to_end,
+    count_varints<Isa>, decode_varints<Isa>, decode_single_varints<Isa>, count_lists<Isa>,
+    copy_near,          nothing_to_end,
 };
 
 }  // namespace headrace

@@ -1,7 +1,7 @@
 // Base-128 varints, shared by the bodies. Internal linkage: see words.h.
 //
 // A body's `Isa` gives continued(p), a bit for each of the 64 bytes at p that does not end a
-// varint, continued_16(p), the same for 16 bytes, extract(word, mask), which packs the bits under a
+// varint, continued_16(p), the same for 16 bytes, continued_first(p), for the kAtOnce bytes that cost least, extract(word, mask), which packs the bits under a
 // mask of VarintMasks::low, and extract_two(word, mask), the same for VarintMasks::high.
 #pragma once
 
@@ -60,6 +60,25 @@ size_t count_varints(const uint8_t* p, size_t n) {
   return count + __builtin_popcountll(~partial_word(p, n) & kTop & ~(~uint64_t{0} << (8 * n)));
 }
 
+template <class Isa>
+size_t count_lists(const ByteView* records, const uint64_t* cells, size_t n, uint32_t* counts) {
+  static_assert(kNoList << 1 == 0);
+  for (size_t i = 0; i < n; ++i) {
+    size_t size = (cells[i] << 1) >> 33;
+    const uint8_t* p = records[i].data + (cells[i] & 0xffffffff);
+    if (size > 64) {
+      if (size >> 30 != 0 || p[size - 1] >= 0x80) return i;
+      counts[i] = static_cast<uint32_t>(count_varints<Isa>(p, size));
+      continue;
+    }
+    uint64_t more = size <= Isa::kAtOnce ? Isa::continued_first(p) : Isa::continued(p);
+    uint64_t inside = size == 64 ? ~uint64_t{0} : ~(~uint64_t{0} << size);
+    if ((more & (inside ^ inside >> 1)) != 0) return i;
+    counts[i] = static_cast<uint32_t>(__builtin_popcountll(~more & inside));
+  }
+  return n;
+}
+
 // Bit i: bytes i to i + 7 all continue a varint, where `more` has the bits of those that do.
 inline uint64_t eight_continue(uint64_t more) {
   more &= more >> 1;
@@ -103,10 +122,15 @@ bool decode_varints(const uint8_t* p, size_t n, int64_t* out) {
 }
 
 template <class Isa>
-size_t decode_single_varints(const ByteView* records, uint64_t* cells, size_t n) {
+size_t decode_single_varints(const ByteView* records, uint64_t* cells, size_t n,
+                             const uint64_t* absent) {
   for (size_t i = 0; i < n; ++i) {
     size_t size = cells[i] >> 32;
-    if (size - 1 >= kMaxVarint) return i;  // its offset may mean nothing
+    if (size - 1 >= kMaxVarint) {  // its offset may mean nothing
+      if (cells[i] != kNoList || absent == nullptr) return i;
+      cells[i] = *absent;
+      continue;
+    }
     const uint8_t* p = records[i].data + (cells[i] & 0xffffffff);
     uint32_t ends = ~Isa::continued_16(p) | 1u << kMaxVarint;
     if (static_cast<uint32_t>(__builtin_ctz(ends)) + 1 != size) return i;

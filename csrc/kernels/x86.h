@@ -35,6 +35,9 @@ struct Sse42 {
     __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return static_cast<uint32_t>(_mm_movemask_epi8(bytes));
   }
+
+  static constexpr size_t kAtOnce = 16;
+  static uint64_t continued_first(const uint8_t* p) { return continued_16(p); }
 };
 
 inline void end_far_copies() { _mm_sfence(); }

@@ -22,6 +22,9 @@ struct Isa : Sse42 {
     return more;
   }
 
+  static constexpr size_t kAtOnce = 64;
+  static uint64_t continued_first(const uint8_t* p) { return continued(p); }
+
   static void copy_line(uint8_t* to, const uint8_t* from) {
     for (size_t i = 0; i < 64; i += 32) {
       const auto part = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i));
@@ -43,6 +46,7 @@ const Kernels kAvx2Kernels = {
     count_varints<Isa>,
     decode_varints<Isa>,
     decode_single_varints<Isa>,
+    count_lists<Isa>,
     copy_far<Isa>,
     end_far_copies,
 };

@@ -129,6 +129,8 @@ struct Isa : Sse42 {
   }
 
   static uint64_t continued(const uint8_t* p) { return _mm512_movepi8_mask(_mm512_loadu_si512(p)); }
+  static constexpr size_t kAtOnce = 64;
+  static uint64_t continued_first(const uint8_t* p) { return continued(p); }
 
   static uint64_t extract(uint64_t w, uint64_t mask) { return _pext_u64(w, mask); }
   static uint64_t extract_two(uint64_t w, uint64_t mask) { return _pext_u64(w, mask); }
@@ -244,13 +246,22 @@ inline __m512i lowest_bits(__m512i v) {
   return _mm512_and_si512(v, _mm512_sub_epi64(_mm512_setzero_si512(), v));
 }
 
-size_t decode_single_varints(const ByteView* records, uint64_t* cells, size_t n) {
+size_t decode_single_varints(const ByteView* records, uint64_t* cells, size_t n,
+                             const uint64_t* absent) {
+  const __mmask8 may_miss = absent != nullptr ? 0xff : 0;
+  const __m512i other = _mm512_set1_epi64(static_cast<int64_t>(absent != nullptr ? *absent : 0));
   const __m512i one = _mm512_set1_epi64(1), tops = _mm512_set1_epi8(static_cast<char>(0x80));
   size_t i = 0;
   for (; i + 8 <= n; i += 8) {
-    __m512i sizes = _mm512_srli_epi64(_mm512_loadu_si512(cells + i), 32);
+    __m512i eight = _mm512_loadu_si512(cells + i);
+    __m512i sizes = _mm512_srli_epi64(eight, 32);
     __m512i all_but_one = _mm512_sub_epi64(sizes, one);
-    if (_mm512_cmpgt_epu64_mask(all_but_one, _mm512_set1_epi64(kMaxVarint - 1)) != 0) break;
+    __mmask8 none = _mm512_mask_cmpeq_epi64_mask(
+        may_miss, eight, _mm512_set1_epi64(static_cast<int64_t>(kNoList)));
+    __mmask8 some = static_cast<__mmask8>(~none);
+    if (_mm512_mask_cmpgt_epu64_mask(some, all_but_one, _mm512_set1_epi64(kMaxVarint - 1)) != 0) {
+      break;
+    }
     // The top bit of the last byte must be the first that is clear. If that is not among the 8
     // bytes, both sides are zero, and the bits before it are all 64.
     __m512i low = words_at(records + i, cells + i, 0);
@@ -259,7 +270,7 @@ size_t decode_single_varints(const ByteView* records, uint64_t* cells, size_t n)
     __mmask8 good = _mm512_cmpeq_epi64_mask(stop, want);
     __m512i before = _mm512_sub_epi64(stop, one);
     __m512i values = extract_lanes(_mm512_ternarylogic_epi64(before, low, tops, kAndAndNot));
-    __mmask8 nine_or_ten = _mm512_cmpgt_epu64_mask(sizes, _mm512_set1_epi64(8));
+    __mmask8 nine_or_ten = _mm512_mask_cmpgt_epu64_mask(some, sizes, _mm512_set1_epi64(8));
     if (nine_or_ten != 0) {
       __m512i high = _mm512_srli_epi64(words_at(records + i, cells + i, 2), 48);
       stop = lowest_bits(_mm512_andnot_si512(high, _mm512_set1_epi64(0x8080)));
@@ -270,10 +281,10 @@ size_t decode_single_varints(const ByteView* records, uint64_t* cells, size_t n)
       high = extract_pairs(_mm512_ternarylogic_epi64(before, high, tops, kAndAndNot));
       values = _mm512_or_si512(values, _mm512_maskz_slli_epi64(nine_or_ten, high, 56));
     }
-    if (good != 0xff) break;
-    _mm512_storeu_si512(cells + i, values);
+    if ((good | none) != 0xff) break;
+    _mm512_storeu_si512(cells + i, _mm512_mask_mov_epi64(values, none, other));
   }
-  return i + headrace::decode_single_varints<Isa>(records + i, cells + i, n - i);
+  return i + headrace::decode_single_varints<Isa>(records + i, cells + i, n - i, absent);
 }
 
 size_t verify_payloads(const ByteView* records, size_t n) {
@@ -284,8 +295,8 @@ size_t verify_payloads(const ByteView* records, size_t n) {
 
 const Kernels kAvx512Kernels = {
     "avx512",           crc32c<Isa>,    verify_lengths<Isa>,   verify_payloads,
-    count_varints<Isa>, decode_varints, decode_single_varints, copy_far<Isa>,
-    end_far_copies,
+    count_varints<Isa>, decode_varints, decode_single_varints, count_lists<Isa>,
+    copy_far<Isa>,      end_far_copies,
 };
 
 }  // namespace headrace

@@ -31,6 +31,7 @@ const Kernels kSse42Kernels = {
     count_varints<Isa>,
     decode_varints<Isa>,
     decode_single_varints<Isa>,
+    count_lists<Isa>,
     copy_far<Isa>,
     end_far_copies,
 };

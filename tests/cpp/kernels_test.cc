@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -16,6 +17,7 @@
 
 using headrace::ByteView;
 using headrace::Kernels;
+using headrace::kNoList;
 using headrace::kSlop;
 
 namespace {
@@ -496,7 +498,7 @@ TEST_CASE("single cells of every size are decoded") {
       for_each_body([&](const Kernels& body) {
         std::vector<uint64_t> got = cells.cells;
         const std::vector<ByteView> records(n, {memory.at_end(block), block.size()});
-        REQUIRE(body.decode_single_varints(records.data(), got.data(), n) == n);
+        REQUIRE(body.decode_single_varints(records.data(), got.data(), n, nullptr) == n);
         REQUIRE(std::equal(got.begin(), got.end(), cells.values.begin(),
                            [](uint64_t a, int64_t b) { return static_cast<int64_t>(a) == b; }));
       });
@@ -537,7 +539,9 @@ TEST_CASE("a cell that is not one varint stops the decoding and stays") {
       for_each_body([&](const Kernels& body) {
         std::vector<uint64_t> got = cells.cells;
         const std::vector<ByteView> records(got.size(), {block.data(), block.size()});
-        REQUIRE(body.decode_single_varints(records.data(), got.data(), got.size()) == at);
+        const uint64_t absent = 7;
+        const uint64_t* const other = size % 2 == 0 ? &absent : nullptr;
+        REQUIRE(body.decode_single_varints(records.data(), got.data(), got.size(), other) == at);
         for (size_t i = 0; i < at; ++i) REQUIRE(static_cast<int64_t>(got[i]) == cells.values[i]);
         REQUIRE(got[at] == cells.cells[at]);
       });
@@ -546,6 +550,109 @@ TEST_CASE("a cell that is not one varint stops the decoding and stays") {
 }
 
 // --- The choice ---
+
+TEST_CASE("a cell without a list becomes what is given, or stops the decoding") {
+  Fenced memory(1 << 12);
+  for (size_t n = 1; n <= 40; ++n) {
+    Cells cells;
+    for (size_t i = 0; i < n; ++i) {
+      cells.add(random_varint(1 + random_below(10)));
+      if (random_below(3) == 0 || n - i == n / 2) cells.cells[i] = kNoList;
+    }
+    const size_t first = static_cast<size_t>(
+        std::find(cells.cells.begin(), cells.cells.end(), kNoList) - cells.cells.begin());
+    Bytes block = cells.block;
+    block.resize(block.size() + kSlop, 0xff);
+    for_each_body([&](const Kernels& body) {
+      const std::vector<ByteView> records(n, {memory.at_end(block), block.size()});
+      std::vector<uint64_t> got = cells.cells;
+      REQUIRE(body.decode_single_varints(records.data(), got.data(), n, nullptr) == first);
+      const uint64_t absent = 0x8877665544332211;
+      got = cells.cells;
+      REQUIRE(body.decode_single_varints(records.data(), got.data(), n, &absent) == n);
+      for (size_t i = 0; i < n; ++i) {
+        const bool none = cells.cells[i] == kNoList;
+        REQUIRE(got[i] == (none ? absent : static_cast<uint64_t>(cells.values[i])));
+      }
+    });
+  }
+}
+
+// Records that are packed lists, each at the very end of what is readable.
+struct Lists {
+  std::vector<Bytes> blocks;
+  std::vector<std::unique_ptr<Fenced>> memory;
+  std::vector<ByteView> records;
+  std::vector<uint64_t> cells;
+  std::vector<uint32_t> counts;
+
+  void add(Bytes list, uint8_t slop, size_t head) {
+    const size_t size = list.size();
+    counts.push_back(static_cast<uint32_t>(
+        std::count_if(list.begin(), list.end(), [](uint8_t byte) { return byte < 0x80; })));
+    list.insert(list.begin(), head, 0xff);
+    list.resize(list.size() + kSlop, slop);
+    memory.push_back(std::make_unique<Fenced>(1 << 12));
+    records.push_back({memory.back()->at_end(list), head + size});
+    cells.push_back(size << 32 | head);
+  }
+};
+
+Bytes random_list(size_t size) {
+  Bytes list = random_bytes(size);
+  if (size != 0) list.back() &= 0x7f;
+  return list;
+}
+
+TEST_CASE("the varints of many lists are counted, touching nothing else") {
+  for (uint8_t slop : {0x00, 0x80}) {
+    Lists lists;
+    for (size_t size = 0; size <= 200; ++size) {
+      lists.add(random_list(size), slop, size % 5);
+      if (size % 7 == 0) {
+        lists.add({}, slop, 0);
+        lists.cells.back() = kNoList;
+      }
+    }
+    const size_t n = lists.cells.size();
+    for_each_body([&](const Kernels& body) {
+      std::vector<uint32_t> counts(n, ~0u);
+      REQUIRE(body.count_lists(lists.records.data(), lists.cells.data(), n, counts.data()) == n);
+      REQUIRE(counts == lists.counts);
+    });
+  }
+}
+
+TEST_CASE("a cell that holds no whole list stops the counting") {
+  Lists good;
+  for (size_t i = 0; i < 20; ++i) good.add(random_list(i), 0xff, 1);
+  const auto stops = [&](size_t at, const Lists& lists) {
+    for_each_body([&](const Kernels& body) {
+      std::vector<uint32_t> counts(lists.cells.size(), ~0u);
+      REQUIRE(body.count_lists(lists.records.data(), lists.cells.data(), lists.cells.size(),
+                               counts.data()) == at);
+      REQUIRE(std::equal(counts.begin(), counts.begin() + static_cast<ptrdiff_t>(at),
+                         lists.counts.begin()));
+    });
+  };
+  for (const uint64_t size : {uint64_t{1} << 30, uint64_t{0x7fffffff}, uint64_t{0xc0000000}}) {
+    for (size_t at = 0; at < 20; ++at) {
+      const uint64_t kept = good.cells[at];
+      good.cells[at] = size << 32 | 0xffffffff;  // an offset that means nothing
+      stops(at, good);
+      good.cells[at] = kept;
+    }
+  }
+  for (size_t size = 1; size <= 130; ++size) {
+    Lists lists;
+    lists.add(random_list(size / 2), 0, 0);
+    Bytes open = random_list(size);
+    open.back() |= 0x80;
+    lists.add(open, 0, 3);
+    lists.add(random_list(size), 0, 0);
+    stops(1, lists);
+  }
+}
 
 TEST_CASE("a body is chosen by name, else the best, and never silently another one") {
   auto runnable = headrace::runnable_kernels();
