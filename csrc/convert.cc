@@ -9,11 +9,30 @@
 namespace headrace {
 namespace {
 
+// Not 0 if they differ.
+template <class T>
+uint64_t difference(T narrow, int64_t wide) {
+  if constexpr (sizeof(T) == sizeof wide) return wide < 0;  // unsigned ones have no sign
+  return static_cast<uint64_t>(static_cast<int64_t>(narrow) ^ wide);
+}
+
 template <class T>
 size_t narrow(const int64_t* values, size_t n, uint8_t* out) {
-  for (size_t i = 0; i < n; ++i) {
+  constexpr size_t kBlock = 16;
+  size_t i = 0;
+  for (; i + kBlock <= n; i += kBlock) {  // without a branch on each
+    T block[kBlock];
+    uint64_t different = 0;
+    for (size_t k = 0; k < kBlock; ++k) {
+      block[k] = static_cast<T>(values[i + k]);
+      different |= difference(block[k], values[i + k]);
+    }
+    if (different != 0) break;
+    std::memcpy(out + i * sizeof(T), block, sizeof block);
+  }
+  for (; i < n; ++i) {
     const auto value = static_cast<T>(values[i]);
-    if (static_cast<int64_t>(value) != values[i] || (value < 0) != (values[i] < 0)) return i;
+    if (difference(value, values[i]) != 0) return i;
     std::memcpy(out + i * sizeof(T), &value, sizeof(T));
   }
   return n;
