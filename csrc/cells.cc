@@ -33,15 +33,26 @@ constexpr size_t kShortList = 64;
 constexpr size_t kGathered = 4096;
 static_assert(kNoList == Cell::missing());
 
-// Reads an unpacked varint of at most ten bytes. Null if there is none before `end`.
+// Reads an unpacked varint of at most ten bytes. Null if there is none before `end`; kSlop bytes
+// behind it are readable.
 const uint8_t* read_varint(const uint8_t* p, const uint8_t* end, uint64_t& value) {
-  value = 0;
-  for (int shift = 0; shift < 70 && p < end; shift += 7) {
-    const uint64_t byte = *p++;
-    value |= (byte & 0x7f) << shift;
-    if (byte < 0x80) return p;
+  const uint64_t word = load64(p), ends = ~word & 0x8080808080808080;
+  const size_t size = static_cast<size_t>(std::countr_zero(ends)) / 8 + 1;
+  if (size > 8) {
+    value = 0;
+    for (int shift = 0; shift < 70 && p < end; shift += 7) {
+      const uint64_t byte = *p++;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return p;
+    }
+    return nullptr;
   }
-  return nullptr;
+  // Packs 7 bits of each byte before the first that ends it: pairs, fours, all.
+  uint64_t bits = word & (ends ^ (ends - 1)) & 0x7f7f7f7f7f7f7f7f;
+  bits = (bits & 0x007f007f007f007f) | (bits & 0x7f007f007f007f00) >> 1;
+  bits = (bits & 0x00003fff00003fff) | (bits & 0x3fff00003fff0000) >> 2;
+  value = (bits & 0x000000000fffffff) | (bits & 0x0fffffff00000000) >> 4;
+  return size <= static_cast<size_t>(end - p) ? p + size : nullptr;
 }
 
 }  // namespace
@@ -261,20 +272,26 @@ uint64_t Cells::walk_list(const Column& column, size_t record, uint64_t cell) {
   size_t begin;
   if (column.kind == Kind::kInt64) {
     begin = side_int64s_.size();
+    side_int64s_.resize(begin + Cell::size(cell) / 2);  // each takes two bytes or more
+    int64_t* out = side_int64s_.data() + begin;
     while (p != end) {
       uint64_t value;
-      if (*p != 0x08 || (p = read_varint(p + 1, end, value)) == nullptr) return Cell::missing();
-      side_int64s_.push_back(static_cast<int64_t>(value));
+      if (*p != 0x08 || (p = read_varint(p + 1, end, value)) == nullptr) break;
+      *out++ = static_cast<int64_t>(value);
     }
-    return add_side(begin, side_int64s_.size() - begin);
+    side_int64s_.resize(static_cast<size_t>(out - side_int64s_.data()));
+    return p == end ? add_side(begin, side_int64s_.size() - begin) : Cell::missing();
   }
   if (column.kind == Kind::kFloat) {
     begin = side_floats_.size();
-    for (; p != end; p += 5) {
-      if (end - p < 5 || *p != 0x0d) return Cell::missing();
-      side_floats_.push_back(std::bit_cast<float>(load32(p + 1)));
+    const size_t count = Cell::size(cell) / 5;
+    side_floats_.resize(begin + count);
+    uint32_t wrong = Cell::size(cell) % 5;
+    for (size_t i = 0; i < count; ++i, p += 5) {
+      wrong |= *p ^ 0x0d;
+      std::memcpy(&side_floats_[begin + i], p + 1, sizeof(float));
     }
-    return add_side(begin, side_floats_.size() - begin);
+    return wrong == 0 ? add_side(begin, count) : Cell::missing();
   }
   begin = side_strings_.size();
   while (p != end) {
