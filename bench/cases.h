@@ -64,8 +64,11 @@ class Block {
     std::vector<std::vector<int64_t>> splits(example.size());
     std::vector<std::vector<ByteView>> strings(example.size());
     for (size_t i = 0; i < example.size(); ++i) {
-      std::visit([&](const auto& values) { splits[i] = {0, static_cast<int64_t>(values.size())}; },
-                 example[i].values);
+      std::visit(
+          [&](const auto& values) {
+            splits[i] = {0, static_cast<int64_t>(values.size())};
+          },
+          example[i].values);
       columns.push_back({example[i].key, values_of(example[i], strings[i]), splits[i]});
     }
     const ExampleEncoder encoder(columns, 1);

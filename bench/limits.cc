@@ -118,7 +118,8 @@ int main(int argc, char** argv) {
   const int threads = argc > 2 ? std::atoi(argv[1]) : 0;
   if (threads < 1) headrace::fail("usage: limits THREADS FILES...");
   const std::vector<std::string> paths(argv + 2, argv + argc);
-  for (auto [work, name] : {std::pair{Work::kRead, "read"}, {Work::kChecksum, "read+checksum"},
+  for (auto [work, name] : {std::pair{Work::kRead, "read"},
+                            {Work::kChecksum, "read+checksum"},
                             {Work::kCopy, "read+checksum+copy"}}) {
     std::printf("%s %.2f\n", name,
                 headrace::gigabytes_per_second(work, static_cast<size_t>(threads), paths));

@@ -8,8 +8,8 @@
 namespace headrace {
 
 int64_t Haul::offset_of(const ByteView& record) const {
-  return static_cast<int64_t>(piece.offset +
-                              static_cast<uint64_t>(record.data - piece.bytes.data) - kHeaderSize);
+  return static_cast<int64_t>(piece.offset + static_cast<uint64_t>(record.data - piece.bytes.data) -
+                              kHeaderSize);
 }
 
 bool Haul::holds(const ByteView& record) const {
@@ -48,10 +48,9 @@ void Assigner::assign(const Block& block, Haul& haul) {
     fail(block, *block.trouble);
   } else if (at_.offset < block.end) {
     Damage damage;
-    const Scan scan =
-        scan_records(*block.source, haul.piece, at_.offset, block.end, at_.ordinal,
-                     job_.on_corruption, job_.options.verify, haul.records, damage,
-                     haul.headers_first ? walk_headers : walk_records);
+    const Scan scan = scan_records(*block.source, haul.piece, at_.offset, block.end, at_.ordinal,
+                                   job_.on_corruption, job_.options.verify, haul.records, damage,
+                                   haul.headers_first ? walk_headers : walk_records);
     if (!haul.records.empty()) {
       haul.record_size = (scan.next - at_.offset) / haul.records.size();
     }
@@ -121,7 +120,8 @@ std::optional<Error> Assigner::offer(const Block& block, Haul& haul) {
     i += count;
     at_.ordinal += count;
     const ByteView& last = step.fate == Plan::Step::kDeliver ? records[kept - 1] : records[i - 1];
-    at_.offset = static_cast<uint64_t>(haul.offset_of(last)) + kHeaderSize + last.size + kFooterSize;
+    at_.offset =
+        static_cast<uint64_t>(haul.offset_of(last)) + kHeaderSize + last.size + kFooterSize;
     if (row_ == job_.batch_size) close_batch(/*drop=*/false);
   }
   records.resize(kept);

@@ -70,9 +70,9 @@ class Assigner {
   Blocks& blocks_;
   Outbox& outbox_;
   Plan plan_;
-  Position at_;             // the next record
-  Batch* batch_ = nullptr;  // the open one
-  size_t row_ = 0;          // its next row
+  Position at_;                                // the next record
+  Batch* batch_ = nullptr;                     // the open one
+  size_t row_ = 0;                             // its next row
   std::atomic<uint64_t> file_{0}, offset_{0};  // at_, for reaches_over()
   std::atomic<uint64_t> places_{0}, bytes_{0}, files_{0};
 };

@@ -9,7 +9,7 @@
 namespace headrace {
 namespace {
 
-constexpr size_t kOwnBuffer = size_t{256} << 10;   // arrays of this size do not share
+constexpr size_t kOwnBuffer = size_t{256} << 10;  // arrays of this size do not share
 constexpr size_t kSharedArena = size_t{1} << 20;
 constexpr size_t kLine = 64;
 constexpr size_t kFar = size_t{1} << 20;  // arrays of this size do not stay in a core's cache
@@ -31,7 +31,12 @@ bool BatchLayout::grows(const Column& column) {
 }
 
 BatchLayout::BatchLayout(std::vector<Column> columns, size_t rows, bool pad, Pages pages)
-    : columns_(std::move(columns)), rows_(rows), pad_(pad), pages_(pages), places_(columns_.size()), hints_(columns_.size()) {
+    : columns_(std::move(columns)),
+      rows_(rows),
+      pad_(pad),
+      pages_(pages),
+      places_(columns_.size()),
+      hints_(columns_.size()) {
   size_t shared = SIZE_MAX;  // the arena that small arrays share for now
   for (size_t c = 0; c < columns_.size(); ++c) {
     grows_ |= grows(columns_[c]);
@@ -141,12 +146,14 @@ Batch::Places Batch::reserve(size_t c, const Amount& amount, size_t records) {
       const size_t expected = expect(hint.values, amount.values * unit + unit);
       std::memset(values_[c].reserve(unit, expected).data, 0, unit);
     }
-    places.values = values_[c].reserve(amount.values * unit, expect(hint.values, amount.values * unit));
+    places.values =
+        values_[c].reserve(amount.values * unit, expect(hint.values, amount.values * unit));
   }
   return places;
 }
 
-void Batch::store(Cells& cells, size_t first, size_t n, size_t row, std::span<const Places> places) {
+void Batch::store(Cells& cells, size_t first, size_t n, size_t row,
+                  std::span<const Places> places) {
   for (size_t c = 0; c < cells.columns(); ++c) {
     const Column& column = layout_->columns()[c];
     if (!BatchLayout::grows(column)) {
@@ -159,8 +166,7 @@ void Batch::store(Cells& cells, size_t first, size_t n, size_t row, std::span<co
     const Cells::Target bytes{place.bytes.data, hint.bytes.load(std::memory_order_relaxed) >= kFar};
     const auto data_begin = static_cast<int64_t>(place.bytes.begin);
     if (!BatchLayout::has_splits(column)) {
-      cells.store_strings(c, first, n, data_begin, ends(c) + row * column.elements + 1,
-                          bytes);
+      cells.store_strings(c, first, n, data_begin, ends(c) + row * column.elements + 1, bytes);
     } else if (column.type == Type::kBytes) {
       const auto begin = static_cast<int64_t>(place.values.begin / sizeof(int64_t)) - 1;
       cells.store_splits(c, first, n, begin, ends(c) + row + 1);
@@ -238,7 +244,8 @@ void Batch::pad_numbers(size_t c, size_t longest) {
   GrowingArray padded(layout_->pages());
   uint8_t* out = padded.reserve(rows_ * longest * unit, 0).data;
   for (size_t i = 0; i < rows_; ++i) {
-    const auto begin = static_cast<size_t>(splits[i]), n = static_cast<size_t>(splits[i + 1]) - begin;
+    const auto begin = static_cast<size_t>(splits[i]),
+               n = static_cast<size_t>(splits[i + 1]) - begin;
     std::memcpy(out, values_[c].memory().data() + begin * unit, n * unit);
     out += n * unit;
     for (size_t k = n; k < longest; ++k, out += unit) {
@@ -259,9 +266,11 @@ void Batch::pad_strings(size_t c, size_t longest) {
   const auto* const offsets = reinterpret_cast<const int64_t*>(values_[c].memory().data());
   const auto strings = static_cast<size_t>(splits[rows_]);
   GrowingArray ends(layout_->pages()), data(layout_->pages());
-  auto* end = reinterpret_cast<int64_t*>(ends.reserve((rows_ * longest + 1) * sizeof(int64_t), 0).data);
+  auto* end =
+      reinterpret_cast<int64_t*>(ends.reserve((rows_ * longest + 1) * sizeof(int64_t), 0).data);
   uint8_t* const begin =
-      data.reserve(static_cast<size_t>(offsets[strings]) + (rows_ * longest - strings) * fill.size(), 0)
+      data.reserve(
+              static_cast<size_t>(offsets[strings]) + (rows_ * longest - strings) * fill.size(), 0)
           .data;
   uint8_t* out = begin;
   *end++ = 0;

@@ -71,11 +71,11 @@ void BlockRead::check() {
   const auto ordinal = static_cast<int64_t>(of.ordinal + good);
   const auto offset = static_cast<int64_t>(of.offset_of(bad));
   of.error = good < held ? checksum_error(path, ordinal, offset, bad)
-                            : Error(Fault::kDataLoss,
-                                    place(path, ordinal, offset,
-                                          "expected the whole record, found the end of the file: "
-                                          "the file changed while being read"),
-                                    path, ordinal, offset);
+                         : Error(Fault::kDataLoss,
+                                 place(path, ordinal, offset,
+                                       "expected the whole record, found the end of the file: "
+                                       "the file changed while being read"),
+                                 path, ordinal, offset);
   of.records.resize(good);
 }
 

@@ -19,9 +19,9 @@ struct RecordBlock {
   uint64_t ordinal = 0;  // of the first record in its file
   Piece piece;           // its memory may be moved away: what matters is where the bytes are
   std::vector<ByteView> records;
-  uint64_t next_offset = 0;    // in the file, behind the last record
+  uint64_t next_offset = 0;  // in the file, behind the last record
   bool ends_file = false;
-  std::optional<Error> error;  // in place of the record behind the last one
+  std::optional<Error> error;     // in place of the record behind the last one
   uint32_t segment = UINT32_MAX;  // the consumer's
 
   // Where a record begins in the file, with its length.

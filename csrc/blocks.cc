@@ -108,11 +108,11 @@ void Blocks::open(Block& block) {
   try {
     source_ = open_local(path);
     if (source_->size() == sizes_[file_]) return;
-    block.trouble = Error(Fault::kDataLoss,
-                          path + ": expected " + std::to_string(sizes_[file_]) + " bytes, found " +
-                              std::to_string(source_->size()) +
-                              ": the file changed while being read",
-                          path);
+    block.trouble =
+        Error(Fault::kDataLoss,
+              path + ": expected " + std::to_string(sizes_[file_]) + " bytes, found " +
+                  std::to_string(source_->size()) + ": the file changed while being read",
+              path);
   } catch (const Error& error) {
     block.trouble = error;
   }

@@ -75,7 +75,7 @@ class Blocks {
   uint64_t pass_ = 0, file_ = 0, offset_ = 0;
   uint64_t ahead_file_ = 0, ahead_offset_ = 0;  // what has been asked for ends here,
   uint64_t ahead_ = 0;                          // so many bytes behind the next block
-  std::shared_ptr<const Source> source_;  // of file_
+  std::shared_ptr<const Source> source_;        // of file_
 };
 
 }  // namespace headrace

@@ -35,8 +35,8 @@ uint8_t* system_allocate(size_t size) {
     if (posix_memalign(&memory, 4096, size) != 0) throw std::bad_alloc();
     return static_cast<uint8_t*>(memory);
   }
-  void* const raw = mmap(nullptr, size + kHuge, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* const raw =
+      mmap(nullptr, size + kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (raw == MAP_FAILED) throw std::bad_alloc();
   uint8_t* const start = static_cast<uint8_t*>(raw);
   uint8_t* const aligned = start + (kHuge - reinterpret_cast<uintptr_t>(start) % kHuge) % kHuge;

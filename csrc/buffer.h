@@ -44,11 +44,11 @@ class Buffer {
 
 // Of ordinary memory; LockedPages has its own.
 struct PoolStats {
-  size_t in_use = 0;     // bytes handed out
-  size_t free = 0;       // bytes kept for reuse
-  size_t peak = 0;       // largest in_use so far
-  uint64_t fresh = 0;    // requests that the system had to answer
-  uint64_t recycled = 0; // requests answered from the free list
+  size_t in_use = 0;      // bytes handed out
+  size_t free = 0;        // bytes kept for reuse
+  size_t peak = 0;        // largest in_use so far
+  uint64_t fresh = 0;     // requests that the system had to answer
+  uint64_t recycled = 0;  // requests answered from the free list
 };
 PoolStats pool_stats();
 

@@ -130,7 +130,8 @@ std::optional<CudaDriver::Mark> CudaDriver::mark() {
         break;
       }
     }
-    good = good && within && (event != nullptr || create_event_(&event, kDisableTiming) == kSuccess);
+    good =
+        good && within && (event != nullptr || create_event_(&event, kDisableTiming) == kSuccess);
     if (event != nullptr) mark.events.push_back({context, event});
     good = good && record_context_(context, event) == kSuccess;
     if (!good) break;

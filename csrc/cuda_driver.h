@@ -1,4 +1,5 @@
-// CudaDriver: the few functions of the CUDA driver that page-locked memory needs, found at run time.
+// CudaDriver: the few functions of the CUDA driver that page-locked memory needs, found at run
+// time.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +13,8 @@ namespace headrace {
 
 // Loaded when first asked for: libcuda.so.1, or what HEADRACE_CUDA_DRIVER names. Creates no context
 // and makes none current for longer than a call: it works in the primary contexts that others in
-// this process have made active (PyTorch, JAX, CuPy and the CUDA runtime use these). Nothing throws.
-// Any thread. Of no use in a forked child, as everything of CUDA.
+// this process have made active (PyTorch, JAX, CuPy and the CUDA runtime use these). Nothing
+// throws. Any thread. Of no use in a forked child, as everything of CUDA.
 //
 // A stream that is being captured into a graph forbids calls that wait for, or ask about, the whole
 // context, and is spoilt by them: mark() and wait() are such calls. The others are made so that a
@@ -45,9 +46,9 @@ class CudaDriver {
   enum class Progress : uint8_t { kPending, kPassed, kUnknown };
 
   bool can_mark() const { return record_context_ != nullptr; }  // CUDA 12.5 and later
-  std::optional<Mark> mark();        // does not wait; nothing if the driver refuses
+  std::optional<Mark> mark();           // does not wait; nothing if the driver refuses
   Progress progress(const Mark& mark);  // does not wait. kUnknown for good: a context has failed
-  void recycle(Mark mark);           // one that has passed
+  void recycle(Mark mark);              // one that has passed
 
   // Waits until that is done. False if the driver refuses.
   bool wait();
@@ -74,7 +75,7 @@ class CudaDriver {
   class Within;  // a context, as long as it is in scope
 
   std::mutex mutex_;
-  std::vector<void*> retained_;            // by device; null: not seen active yet
+  std::vector<void*> retained_;  // by device; null: not seen active yet
   std::vector<Mark::Event> spare_events_;
 };
 

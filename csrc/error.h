@@ -23,8 +23,12 @@ class Error : public std::runtime_error {
   // `message` is the whole sentence for the user, place included.
   Error(Fault fault, const std::string& message, std::string path, int64_t record = kUnknown,
         int64_t offset = kUnknown, int code = 0)
-      : std::runtime_error(message), fault(fault), path(std::move(path)), record(record),
-        offset(offset), code(code) {}
+      : std::runtime_error(message),
+        fault(fault),
+        path(std::move(path)),
+        record(record),
+        offset(offset),
+        code(code) {}
 
   Fault fault;
   std::string path;

@@ -25,10 +25,13 @@ inline uint64_t even_count(uint64_t total, uint64_t shards, uint64_t index, Even
   assert(index < shards);
   const uint64_t whole = total / shards, rest = total % shards;
   switch (even) {
-    case Even::kNo: return whole + (index < rest);
-    case Even::kDrop: return whole;
+    case Even::kNo:
+      return whole + (index < rest);
+    case Even::kDrop:
+      return whole;
     case Even::kPad:
-    case Even::kWrap: break;
+    case Even::kWrap:
+      break;
   }
   return whole + (rest != 0);
 }

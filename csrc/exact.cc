@@ -258,11 +258,11 @@ bool ExactParser::check_count(int index, const Row& row) {
     if (count % column.elements == 0) return true;
     if (!batch) {
       return fail("Error while parsing feature with key " + escape_text(column.key) +
-                  ": number of elements should be divisible by " +
-                  std::to_string(column.elements) + ", found " + found + " instead");
+                  ": number of elements should be divisible by " + std::to_string(column.elements) +
+                  ", found " + found + " instead");
     }
-    const std::string before =
-        prefix(column, row) + "Number of " + values + " values is not a multiple of stride length. Saw ";
+    const std::string before = prefix(column, row) + "Number of " + values +
+                               " values is not a multiple of stride length. Saw ";
     fail(before + found + " values but output shape is: " + shape_text(column.shape, "?"));
     error_.column = index;
     error_.saw = count;

@@ -91,11 +91,20 @@ Extent Extents::operator[](uint64_t i) const {
   const uint8_t* const more = parts_.more.data() + group.begin();
   Extent found{0, 0};
   switch (group.width()) {
-    case 1: found = after<uint8_t, uint32_t>(more, k); break;
-    case 2: found = after<uint16_t, uint32_t>(more, k); break;
-    case 4: found = after<uint32_t, uint64_t>(more, k); break;
-    case 8: found = after<uint64_t, uint64_t>(more, k); break;
-    default: break;
+    case 1:
+      found = after<uint8_t, uint32_t>(more, k);
+      break;
+    case 2:
+      found = after<uint16_t, uint32_t>(more, k);
+      break;
+    case 4:
+      found = after<uint32_t, uint64_t>(more, k);
+      break;
+    case 8:
+      found = after<uint64_t, uint64_t>(more, k);
+      break;
+    default:
+      break;
   }
   return {group.offset + k * (kFrame + group.least) + found.offset, group.least + found.size};
 }
@@ -130,11 +139,20 @@ void ExtentsBuilder::close_group() {
   more.resize(begin + size_t{open_} * width);
   uint8_t* const out = more.data() + begin;
   switch (width) {
-    case 1: write_numbers<uint8_t>(sizes_, open_, least, out); break;
-    case 2: write_numbers<uint16_t>(sizes_, open_, least, out); break;
-    case 4: write_numbers<uint32_t>(sizes_, open_, least, out); break;
-    case 8: write_numbers<uint64_t>(sizes_, open_, least, out); break;
-    default: break;
+    case 1:
+      write_numbers<uint8_t>(sizes_, open_, least, out);
+      break;
+    case 2:
+      write_numbers<uint16_t>(sizes_, open_, least, out);
+      break;
+    case 4:
+      write_numbers<uint32_t>(sizes_, open_, least, out);
+      break;
+    case 8:
+      write_numbers<uint64_t>(sizes_, open_, least, out);
+      break;
+    default:
+      break;
   }
   count += open_;
   open_ = 0;

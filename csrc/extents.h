@@ -33,7 +33,7 @@ class Extents {
   // As it is kept and stored.
   struct Parts {
     uint64_t count = 0;
-    uint64_t bits = kGroupBits;    // 64: all records are in one group
+    uint64_t bits = kGroupBits;  // 64: all records are in one group
     std::vector<Group> groups;
     std::vector<uint64_t> firsts;  // of each group; empty if all but the last are full
     std::vector<uint8_t> more;

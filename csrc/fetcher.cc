@@ -19,7 +19,10 @@ uint64_t frame_size(const Index::Place& place) { return kHeaderSize + place.size
 }  // namespace
 
 Fetcher::Fetcher(std::vector<std::string> files, std::shared_ptr<const Index> index, bool verify)
-    : files_(std::move(files)), index_(std::move(index)), verify_(verify), sources_(files_.size()) {}
+    : files_(std::move(files)),
+      index_(std::move(index)),
+      verify_(verify),
+      sources_(files_.size()) {}
 
 std::shared_ptr<const Source> Fetcher::open(uint32_t file) {
   std::lock_guard lock(mutex_);

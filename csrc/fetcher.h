@@ -19,8 +19,8 @@ namespace headrace {
 // Records in memory of one thread, reused. Views are valid until the next fetch, or as long as who
 // takes the memory away keeps it.
 struct Fetched {
-  std::vector<ByteView> records;      // in the order asked for
-  std::vector<Index::Place> places;   // likewise
+  std::vector<ByteView> records;     // in the order asked for
+  std::vector<Index::Place> places;  // likewise
   Buffer memory;
   uint64_t bytes_read = 0;  // wanted or not
 

@@ -21,8 +21,11 @@ const Run& run_of(const Haul& haul, size_t record) {
 
 }  // namespace
 
-FileOrder::FileOrder(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout, Outbox& outbox)
-    : job_(job), layout_(std::move(layout)), outbox_(outbox),
+FileOrder::FileOrder(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout,
+                     Outbox& outbox)
+    : job_(job),
+      layout_(std::move(layout)),
+      outbox_(outbox),
       blocks_(job.files, job.block_size(), job.may_repeat(),
               /*tolerant=*/job.on_corruption == OnCorruption::kTf),
       assigner_(job, blocks_, outbox) {}

@@ -21,18 +21,23 @@ Streams::Rules rules_of(const LoaderJob& job) {
           .on_corruption = job.on_corruption,
           .verify = job.options.verify,
           // With what is read behind it, a default block fits its buffer.
-          .block_size = job.options.block_size != 0
-                            ? job.options.block_size
-                            : job.block_size() - BlockRead::kBehind - kSlop,
+          .block_size = job.options.block_size != 0 ? job.options.block_size
+                                                    : job.block_size() - BlockRead::kBehind - kSlop,
           .ahead = std::max<uint64_t>(8, 2 * slots)};
 }
 
 }  // namespace
 
 Gatherer::Gatherer(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout, Outbox& outbox)
-    : job_(job), layout_(std::move(layout)), outbox_(outbox), parts_(job.verbs),
-      streams_(job.files, rules_of(job)), inner_(parts_.before), outer_(parts_.behind),
-      outer_has_verbs_(!parts_.behind.empty()), mixer_(parts_.shuffle) {}
+    : job_(job),
+      layout_(std::move(layout)),
+      outbox_(outbox),
+      parts_(job.verbs),
+      streams_(job.files, rules_of(job)),
+      inner_(parts_.before),
+      outer_(parts_.behind),
+      outer_has_verbs_(!parts_.behind.empty()),
+      mixer_(parts_.shuffle) {}
 
 // --- positions ---
 
@@ -170,10 +175,17 @@ void Gatherer::advance() {
       }
     }
     switch (streams_.next()) {
-      case Streams::Next::kWait: return;
-      case Streams::Next::kEnd: after_input(inner_.source_ended()); break;
-      case Streams::Next::kError: fail(*streams_.block()->error); break;
-      case Streams::Next::kRecords: feed(); break;
+      case Streams::Next::kWait:
+        return;
+      case Streams::Next::kEnd:
+        after_input(inner_.source_ended());
+        break;
+      case Streams::Next::kError:
+        fail(*streams_.block()->error);
+        break;
+      case Streams::Next::kRecords:
+        feed();
+        break;
     }
   }
 }
@@ -200,7 +212,8 @@ void Gatherer::feed() {
   const size_t n = std::min<uint64_t>(accepted_, streams_.available());
   for (size_t i = 0; i < n; ++i) {
     const ByteView& record = block.records[first + i];
-    const Window::Entry entry{block.segment, static_cast<uint32_t>(record.data - block.piece.bytes.data),
+    const Window::Entry entry{block.segment,
+                              static_cast<uint32_t>(record.data - block.piece.bytes.data),
                               static_cast<uint32_t>(record.size), static_cast<uint32_t>(first + i)};
     --accepted_;
     ++untold_;
@@ -235,8 +248,8 @@ void Gatherer::emit(const Window::Entry& record) {
       spare_jobs_.pop_back();
       open_job_->batch = batch_;
     }
-    open_job_->rows.push_back({mixer_.window().take(record), record.size,
-                                record.segment, record.index});
+    open_job_->rows.push_back(
+        {mixer_.window().take(record), record.size, record.segment, record.index});
     ++records_;
     if (open_job_->rows.size() == job_.batch_size) {
       settle();
@@ -346,7 +359,8 @@ void Gatherer::gather(const Job& job, Worker& worker) {
   for (size_t first = 0; first < job.rows.size(); first += records.size()) {
     records.clear();
     size_t bytes = 0;
-    for (size_t i = first; i < job.rows.size() && bytes < kGroupBytes && i - first < kGroupRows; ++i) {
+    for (size_t i = first; i < job.rows.size() && bytes < kGroupBytes && i - first < kGroupRows;
+         ++i) {
       records.push_back({job.rows[i].data, job.rows[i].size});
       bytes += job.rows[i].size;
     }

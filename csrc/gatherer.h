@@ -75,14 +75,14 @@ class Gatherer final : public Pipeline {
   std::condition_variable work_;
   bool stopped_ = false;
   Streams streams_;
-  Plan inner_;              // before the shuffle
-  Plan outer_;              // behind it
+  Plan inner_;  // before the shuffle
+  Plan outer_;  // behind it
   bool outer_has_verbs_;
   Mixer mixer_;
   uint64_t pass_ = 0;
-  uint64_t accepted_ = 0;   // records at the head of the source that the inner plan lets pass
-  size_t untold_ = 0;       // of those, taken here but not yet from the streams
-  bool draining_ = false;   // the shuffle's input has ended
+  uint64_t accepted_ = 0;  // records at the head of the source that the inner plan lets pass
+  size_t untold_ = 0;      // of those, taken here but not yet from the streams
+  bool draining_ = false;  // the shuffle's input has ended
   bool ended_ = false;
   Batch* batch_ = nullptr;
   std::unique_ptr<Job> open_job_;

@@ -19,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr uint64_t kBlock = uint64_t{1} << 20;
-constexpr uint64_t kHeadersOnly = 4096;         // read where the next record is far away
+constexpr uint64_t kHeadersOnly = 4096;        // read where the next record is far away
 constexpr uint64_t kFar = uint64_t{64} << 10;  // mean distance of records
 constexpr size_t kNone = std::numeric_limits<size_t>::max();
 
@@ -236,9 +236,9 @@ void Build::read(Worker& worker) {
 void Build::walk(Worker& worker) {
   Reading& reading = *worker.reading;
   worker.records.clear();
-  const Scan scan = scan_records(*reading.source, worker.piece, reading.next, worker.block.end,
-                                 reading.extents.count(), policy_, true, worker.records,
-                                 reading.damage);
+  const Scan scan =
+      scan_records(*reading.source, worker.piece, reading.next, worker.block.end,
+                   reading.extents.count(), policy_, true, worker.records, reading.damage);
   if (scan.error) throw *scan.error;
   for (const ByteView& record : worker.records) {
     const auto at = static_cast<uint64_t>(record.data - worker.piece.bytes.data) - kHeaderSize;

@@ -226,7 +226,8 @@ std::shared_ptr<const Index> read_index(const std::string& path) {
                                       escape_bytes(bytes.text(), kMagicSize) + "\"");
   }
   if (bytes.size < kSizeAt + sizeof(uint64_t)) {
-    throw fail(Fault::kTruncated, "expected an index, found " + std::to_string(bytes.size) + " bytes");
+    throw fail(Fault::kTruncated,
+               "expected an index, found " + std::to_string(bytes.size) + " bytes");
   }
   if (const uint64_t version = load64(bytes.data + kMagicSize); version != kIndexVersion) {
     throw fail(Fault::kCorrupted, "expected an index of version " + std::to_string(kIndexVersion) +

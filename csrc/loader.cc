@@ -43,16 +43,18 @@ std::vector<Column> columns_of(const LoaderJob& job) {
 }
 
 Outbox::Limits limits_of(const LoaderOptions& options, bool indexed) {
-  return {.memory = options.memory == 0 ? kAhead : indexed ? options.memory / 2 : options.memory,
-          .batches = options.prefetch != 0 ? options.prefetch : std::numeric_limits<uint64_t>::max()};
+  return {
+      .memory = options.memory == 0 ? kAhead
+                : indexed           ? options.memory / 2
+                                    : options.memory,
+      .batches = options.prefetch != 0 ? options.prefetch : std::numeric_limits<uint64_t>::max()};
 }
 
 std::unique_ptr<Pipeline> pipeline_for(const LoaderJob& job,
                                        const std::shared_ptr<const BatchLayout>& layout,
                                        Outbox& outbox) {
-  const bool shuffles = std::any_of(job.verbs.begin(), job.verbs.end(), [](const Verb& verb) {
-    return verb.kind == Verb::kShuffle;
-  });
+  const bool shuffles = std::any_of(job.verbs.begin(), job.verbs.end(),
+                                    [](const Verb& verb) { return verb.kind == Verb::kShuffle; });
   if (job.index) return std::make_unique<Picker>(job, layout, outbox);
   if (shuffles || job.interleaving.slots > 1) {
     return std::make_unique<Gatherer>(job, layout, outbox);
@@ -77,9 +79,8 @@ class SignalsBlocked {
 }  // namespace
 
 bool LoaderJob::may_repeat() const {
-  return std::any_of(verbs.begin(), verbs.end(), [](const Verb& verb) {
-    return verb.kind == Verb::kRepeat && verb.a != 1;
-  });
+  return std::any_of(verbs.begin(), verbs.end(),
+                     [](const Verb& verb) { return verb.kind == Verb::kRepeat && verb.a != 1; });
 }
 
 bool LoaderJob::goes_on_behind(const Error& error) const {
@@ -89,10 +90,9 @@ bool LoaderJob::goes_on_behind(const Error& error) const {
 
 Loader::Loader(LoaderJob job)
     : job_(completed(std::move(job))),
-      layout_(std::make_shared<BatchLayout>(columns_of(job_), job_.batch_size,
-                                            /*pad=*/!job_.single,
-                                            job_.options.locked_pages ? Pages::kLocked
-                                                                      : Pages::kOrdinary)),
+      layout_(std::make_shared<BatchLayout>(
+          columns_of(job_), job_.batch_size,
+          /*pad=*/!job_.single, job_.options.locked_pages ? Pages::kLocked : Pages::kOrdinary)),
       outbox_(layout_, limits_of(job_.options, job_.index != nullptr)),
       pipeline_(pipeline_for(job_, layout_, outbox_)),
       position_(pipeline_->beginning()) {}

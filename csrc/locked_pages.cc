@@ -12,9 +12,9 @@ namespace headrace {
 namespace {
 
 constexpr size_t kHuge = size_t{2} << 20;
-constexpr size_t kLeast = size_t{64} << 10;         // of a registration
-constexpr size_t kFreeLimit = size_t{768} << 20;    // bytes kept on the shelves
-constexpr size_t kWorthAWait = size_t{256} << 20;   // bytes in quarantine
+constexpr size_t kLeast = size_t{64} << 10;        // of a registration
+constexpr size_t kFreeLimit = size_t{768} << 20;   // bytes kept on the shelves
+constexpr size_t kWorthAWait = size_t{256} << 20;  // bytes in quarantine
 
 size_t most_locked() {
   static const size_t bytes = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) *
@@ -25,8 +25,8 @@ size_t most_locked() {
 // Pages of its own: a page that is registered twice is an error of the driver's.
 uint8_t* map(size_t size) {
   const size_t slack = size >= kHuge ? kHuge : 0;
-  void* const raw = mmap(nullptr, size + slack, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* const raw =
+      mmap(nullptr, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (raw == MAP_FAILED) return nullptr;
   auto* start = static_cast<uint8_t*>(raw);
   if (slack != 0) {

@@ -1,14 +1,16 @@
 // LockedPages: page-locked memory, used again only when no copy to a GPU can be reading it.
 //
 // Whoever copies from such memory without waiting need not tell us, nor does PyTorch: when the last
-// array is gone, a copy from it may still be under way, on a stream that we do not know. So what was
-// lent to arrays goes to a quarantine. There it waits until all is done that the CUDA contexts of
-// this process had been told to do by then; every copy had been, for who starts one holds an array.
+// array is gone, a copy from it may still be under way, on a stream that we do not know. So what
+// was lent to arrays goes to a quarantine. There it waits until all is done that the CUDA contexts
+// of this process had been told to do by then; every copy had been, for who starts one holds an
+// array.
 //
-// A mark is put behind that work by mark(), which the consumer's thread calls now and then: it waits
-// for nothing. Later a thread that needs memory asks whether the mark has been passed. While it has
-// not been, there is fresh memory. Drivers before CUDA 12.5 have no such mark: there a thread that
-// needs memory waits for the GPUs, but only once there are kWorthAWait bytes in quarantine.
+// A mark is put behind that work by mark(), which the consumer's thread calls now and then: it
+// waits for nothing. Later a thread that needs memory asks whether the mark has been passed. While
+// it has not been, there is fresh memory. Drivers before CUDA 12.5 have no such mark: there a
+// thread that needs memory waits for the GPUs, but only once there are kWorthAWait bytes in
+// quarantine.
 #pragma once
 
 #include <cstddef>
@@ -82,9 +84,9 @@ class LockedPages {
   std::deque<Group> groups_;    // in quarantine, in the order of their marks
   bool collecting_ = false;     // one thread at a time; the driver is not called under the lock
   bool marking_ = false;
-  bool refused_ = false;        // by the driver, with a context: it is not asked again
-  bool asked_ = false;          // the driver, for anything
-  bool forked_ = false;         // from a process that had: it is not asked here
+  bool refused_ = false;  // by the driver, with a context: it is not asked again
+  bool asked_ = false;    // the driver, for anything
+  bool forked_ = false;   // from a process that had: it is not asked here
   size_t waiting_ = 0;
   Stats stats_;
 };

@@ -35,8 +35,8 @@ void sort_keys(std::vector<uint64_t>& keys, std::vector<uint64_t>& other, unsign
 // --- rows ---
 
 void Lot::add(const std::shared_ptr<const Selection::Order>& order, uint64_t first, uint64_t n) {
-  const bool follows = !runs_.empty() && runs_.back().order == order &&
-                       runs_.back().first + runs_.back().n == first;
+  const bool follows =
+      !runs_.empty() && runs_.back().order == order && runs_.back().first + runs_.back().n == first;
   if (follows) {
     runs_.back().n += n;
   } else {
@@ -55,7 +55,8 @@ void Lot::clear() {
 template <class Visit>
 void Lot::visit(size_t first, size_t n, Visit visit) const {
   auto run = std::upper_bound(runs_.begin(), runs_.end(), first,
-                              [](size_t row, const Run& run) { return row < run.row; }) - 1;
+                              [](size_t row, const Run& run) { return row < run.row; }) -
+             1;
   for (size_t row = first; row < first + n; ++run) {
     const size_t end = std::min<size_t>(run->row + run->n, first + n);
     for (; row < end; ++row) visit(row, (*run->order)(run->first + (row - run->row)));
@@ -103,7 +104,8 @@ void Lot::number(size_t number, Scratch& scratch) {
   const uint64_t mask = (uint64_t{1} << stretch_bits_) - 1;
   for (size_t i = 0; i < n; ++i) {
     const uint64_t ordinal = scratch.ordinals[i];
-    slice.keys[slice.begins[ordinal >> stretch_bits_]++] = (ordinal & mask) << kRowBits | (first + i);
+    slice.keys[slice.begins[ordinal >> stretch_bits_]++] =
+        (ordinal & mask) << kRowBits | (first + i);
   }
   // Each begin has become the next one's.
   std::copy_backward(slice.begins.begin(), slice.begins.end() - 1, slice.begins.end());

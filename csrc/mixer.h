@@ -73,9 +73,9 @@ class Mixer {
   std::optional<Shuffle<Window::Entry>> shuffle_;
   Refill refill_;
   uint64_t iteration_ = 0;
-  uint64_t input_ = 0;               // records that have gone into the shuffle in this iteration
-  uint32_t mark_ = Window::kNone;    // the latest
-  std::vector<uint32_t> arriving_;   // segments of which records are still to come
+  uint64_t input_ = 0;              // records that have gone into the shuffle in this iteration
+  uint32_t mark_ = Window::kNone;   // the latest
+  std::vector<uint32_t> arriving_;  // segments of which records are still to come
   std::vector<Window::Entry*> survivors_;
 };
 

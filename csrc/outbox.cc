@@ -83,9 +83,7 @@ void Outbox::abort(std::exception_ptr error) {
   space_.notify_all();
 }
 
-bool Outbox::takes() const {
-  return error_ || (slots_.empty() ? ended_ : slots_.front().complete);
-}
+bool Outbox::takes() const { return error_ || (slots_.empty() ? ended_ : slots_.front().complete); }
 
 bool Outbox::ready() {
   std::lock_guard lock(mutex_);

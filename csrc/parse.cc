@@ -69,8 +69,8 @@ std::unique_ptr<Batch> parse(std::span<const ByteView> records, std::span<const 
       failure = {first + worst.record, worst.error};
       if (worst.error.column != Schema::kNotWanted) {
         // Values of the rows before it in what TensorFlow takes as one minibatch.
-        const auto* const ends = reinterpret_cast<const int64_t*>(
-            batch->fixed(static_cast<size_t>(worst.error.column)));
+        const auto* const ends =
+            reinterpret_cast<const int64_t*>(batch->fixed(static_cast<size_t>(worst.error.column)));
         const size_t begin = minibatch_begin(records, failure->row);
         failure->error.count_preceding(static_cast<uint64_t>(ends[failure->row] - ends[begin]));
       }

@@ -41,7 +41,7 @@ class Permutation {
   uint64_t n_;
   uint64_t rows_ = 0;
   unsigned k_ = 0;
-  unsigned pairs_ = 1;                // of rounds
+  unsigned pairs_ = 1;               // of rounds
   std::array<uint64_t, 64> keys_{};  // 2 * pairs_ are used
 };
 

@@ -9,7 +9,7 @@ namespace {
 constexpr size_t kGroupBytes = size_t{1} << 20;  // parsed at a time, to stay in the cache
 constexpr size_t kGroupRows = 4096;
 constexpr uint64_t kLotBytes = uint64_t{192} << 20;  // by default
-constexpr size_t kSoon = 8;            // batches behind the first one, before many are read together
+constexpr size_t kSoon = 8;           // batches behind the first one, before many are read together
 constexpr size_t kMostAtATime = 256;  // that are planned, if they are not
 
 std::vector<Verb> behind(const std::vector<Verb>& verbs, size_t n) {
@@ -19,7 +19,9 @@ std::vector<Verb> behind(const std::vector<Verb>& verbs, size_t n) {
 }  // namespace
 
 Picker::Picker(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout, Outbox& outbox)
-    : job_(job), layout_(std::move(layout)), outbox_(outbox),
+    : job_(job),
+      layout_(std::move(layout)),
+      outbox_(outbox),
       selection_(job.index->count(), job.verbs),
       fetcher_(job.files, job.index, job.options.verify),
       outer_(behind(job.verbs, selection_.verbs())) {
@@ -171,7 +173,9 @@ void Picker::perform(const Task& task, Worker& worker) {
       bytes_read_ += worker.scratch.fetched.bytes_read;
       lap.end(Stage::kRead);
       break;
-    case Round::kParse: fill(task, worker); break;
+    case Round::kParse:
+      fill(task, worker);
+      break;
   }
 }
 
@@ -214,8 +218,8 @@ void Picker::plan() {
   }
   // Together, if of two neighbours the second mostly costs less read with the first.
   const size_t n = share->lot.rows();
-  share->together = selection_.shuffle() != nullptr && n <= most_rows_ &&
-                    bytes_ / n < average_ + Fetcher::kNear;
+  share->together =
+      selection_.shuffle() != nullptr && n <= most_rows_ && bytes_ / n < average_ + Fetcher::kNear;
   share->round = share->together ? Round::kNumber : Round::kParse;
   if (share->together) share->lot.divide(*job_.index, bytes_, job_.batch_size);
   shares_.push_back(std::move(share));
@@ -280,14 +284,13 @@ void Picker::parse(const Task& task, Worker& worker) {
     for (n = 0; first + n < rows && bytes < kGroupBytes && n < kGroupRows; ++n) {
       bytes += records[first + n].size;
     }
-    worker.filler.fill(*task.batch, first, records.subspan(first, n), outbox_.stopwatch(),
-                       [&](size_t record) {
-                         const uint64_t ordinal = lot[planned.first + first + record].ordinal;
-                         const Index::Place place = job_.index->find(ordinal);
-                         return Provenance{fetcher_.path(place.file),
-                                           fetcher_.ordinal_in_file(ordinal),
-                                           static_cast<int64_t>(place.offset)};
-                       });
+    worker.filler.fill(
+        *task.batch, first, records.subspan(first, n), outbox_.stopwatch(), [&](size_t record) {
+          const uint64_t ordinal = lot[planned.first + first + record].ordinal;
+          const Index::Place place = job_.index->find(ordinal);
+          return Provenance{fetcher_.path(place.file), fetcher_.ordinal_in_file(ordinal),
+                            static_cast<int64_t>(place.offset)};
+        });
   }
 }
 

@@ -47,8 +47,8 @@ class Picker final : public Pipeline {
     Lot lot;
     std::vector<Planned> batches;
     Round round = Round::kParse;
-    bool together = false;           // read as one lot
-    size_t claimed = 0, done = 0;    // tasks of this round
+    bool together = false;         // read as one lot
+    size_t claimed = 0, done = 0;  // tasks of this round
 
     size_t tasks() const {
       return round == Round::kNumber ? lot.slices()

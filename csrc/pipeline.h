@@ -18,12 +18,12 @@ namespace headrace {
 
 // How, not what: no value depends on it.
 struct LoaderOptions {
-  int threads = 0;          // 0: as many as there are CPUs for this process
-  uint64_t memory = 0;      // bytes of batches ahead of the consumer; 0: a default
-  uint64_t prefetch = 0;    // batches ahead of the consumer; 0: as many as fit
-  bool verify = true;       // checksums of the data (those of lengths are always verified)
+  int threads = 0;            // 0: as many as there are CPUs for this process
+  uint64_t memory = 0;        // bytes of batches ahead of the consumer; 0: a default
+  uint64_t prefetch = 0;      // batches ahead of the consumer; 0: as many as fit
+  bool verify = true;         // checksums of the data (those of lengths are always verified)
   bool locked_pages = false;  // of batches
-  uint64_t block_size = 0;  // bytes of a file that a thread takes at a time; 0: a default
+  uint64_t block_size = 0;    // bytes of a file that a thread takes at a time; 0: a default
 };
 
 // tf.data's interleaving of the files; one slot: one file after another.

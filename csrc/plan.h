@@ -16,10 +16,10 @@ namespace headrace {
 
 struct Verb {
   enum Kind : uint8_t {
-    kSkip,    // a = how many; -1: all
-    kTake,    // a = how many; -1: all
-    kShard,   // a = number of shards, b = index: positions with p % a == b
-    kRepeat,  // a = how many passes; -1: endless
+    kSkip,        // a = how many; -1: all
+    kTake,        // a = how many; -1: all
+    kShard,       // a = number of shards, b = index: positions with p % a == b
+    kRepeat,      // a = how many passes; -1: endless
     kShuffle,     // a = size of the buffer, b = how often it has begun before, seeds
     kShuffleAll,  // b = how often it has begun before; seeds.lo, seeds.reshuffle
     kShardEven,   // a = number of shards, b = index, even

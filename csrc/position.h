@@ -17,22 +17,22 @@ struct OpenFile {
 struct Position {
   // The source, at its next record or, with a window, at one from which all live records follow.
   uint64_t pass = 0;
-  uint64_t file = 0;     // index; interleaved: of the next file to be opened
-  uint64_t offset = 0;   // of the next record in it
-  uint64_t ordinal = 0;  // of the next record in it
+  uint64_t file = 0;          // index; interleaved: of the next file to be opened
+  uint64_t offset = 0;        // of the next record in it
+  uint64_t ordinal = 0;       // of the next record in it
   std::vector<int64_t> plan;  // counters of the verbs before the shuffle, there
   bool ended = false;
 
   // Interleaved files only.
   std::vector<OpenFile> slots;
-  uint64_t turn = 0;      // the slot that is next
-  uint64_t in_turn = 0;   // records that it has given in this turn
+  uint64_t turn = 0;     // the slot that is next
+  uint64_t in_turn = 0;  // records that it has given in this turn
 
   // A shuffle and what stands behind it.
-  uint64_t iteration = 0;  // how often the shuffle has begun anew
-  uint64_t input = 0;      // number of the next record among those that go into the shuffle
-  uint64_t pushed = 0;     // records that had gone into the shuffle
-  uint64_t drawn = 0;      // records that had come out
+  uint64_t iteration = 0;      // how often the shuffle has begun anew
+  uint64_t input = 0;          // number of the next record among those that go into the shuffle
+  uint64_t pushed = 0;         // records that had gone into the shuffle
+  uint64_t drawn = 0;          // records that had come out
   std::vector<int64_t> outer;  // counters of the verbs behind the shuffle
 };
 

@@ -9,8 +9,8 @@ namespace headrace {
 namespace {
 
 constexpr size_t kFrame = kHeaderSize + kFooterSize;
-constexpr size_t kChunk = 256;  // records that room is made for at a time
-constexpr size_t kAhead = 8;    // the header of this one, if sizes are equal, is asked for
+constexpr size_t kChunk = 256;       // records that room is made for at a time
+constexpr size_t kAhead = 8;         // the header of this one, if sizes are equal, is asked for
 constexpr size_t kMostHeaders = 16;  // read one by one before records count as small
 
 std::string hex(uint32_t value) {
@@ -29,15 +29,17 @@ const char* looks_like(ByteView head) {
   if (starts("PK\x03\x04") || starts("PK\x05\x06")) return "a zip archive";
   if (starts("BZh")) return "a bzip2 file";
   if (starts("\x28\xb5\x2f\xfd")) return "a zstd file";
-  if (starts("\xfd" "7zXZ")) return "an xz file";
+  if (starts("\xfd"
+             "7zXZ"))
+    return "an xz file";
   if (starts("PAR1")) return "a Parquet file";
   if (starts("ARROW1")) return "an Arrow file";
   if (starts("\x89HDF")) return "an HDF5 file";
   if (starts("\x93NUMPY")) return "a NumPy file";
   if (starts("\xff\xd8\xff")) return "a JPEG image";
   if (starts("\x89PNG")) return "a PNG image";
-  if (head.size >= 2 && (head.data[0] & 0x0f) == 8 && (head.data[0] << 8 | head.data[1]) % 31 == 0 &&
-      head.data[0] >> 4 <= 7) {
+  if (head.size >= 2 && (head.data[0] & 0x0f) == 8 &&
+      (head.data[0] << 8 | head.data[1]) % 31 == 0 && head.data[0] >> 4 <= 7) {
     return "a zlib stream (compression_type=\"ZLIB\"?)";
   }
   for (const char c : text) {
@@ -77,9 +79,8 @@ Walk walk_records(const Source& source, Piece& piece, uint64_t offset, uint64_t 
     }
     // As far as headers lie in the piece; lengths are only compared with what is left of the file.
     const uint8_t* const from = piece.bytes.data + (walk.next - piece.offset);
-    const uint8_t* const behind =
-        std::min(piece.bytes.data + (limit - piece.offset),
-                 piece.bytes.data + piece.bytes.size - kHeaderSize + 1);
+    const uint8_t* const behind = std::min(piece.bytes.data + (limit - piece.offset),
+                                           piece.bytes.data + piece.bytes.size - kHeaderSize + 1);
     const uint8_t* p = from;
     uint64_t left = size - walk.next;
     bool fits = true;
@@ -146,7 +147,8 @@ Walk walk_headers(const Source& source, Piece& piece, uint64_t offset, uint64_t 
 
 bool complete(const Source& source, Piece& piece, std::vector<ByteView>& records) {
   if (records.empty()) return true;
-  if (piece.bytes.size == 0) {  // only headers have been read: go to the first record that is wanted
+  if (piece.bytes.size ==
+      0) {  // only headers have been read: go to the first record that is wanted
     const auto skipped = records.front().data - kHeaderSize - piece.bytes.data;
     piece.offset += static_cast<uint64_t>(skipped);
     for (ByteView& record : records) record.data -= skipped;
@@ -181,23 +183,25 @@ Error framing_error(const Source& source, const Walk& walk, int64_t record) {
   // TensorFlow's text stands in front of ours, so that either can be searched for.
   switch (walk.stop) {
     case Stop::kTornHeader:
-      return fail(Fault::kTruncated, "expected a header of 12 bytes, found the end of the file after " +
-                                         std::to_string(left) + hint);
+      return fail(Fault::kTruncated,
+                  "expected a header of 12 bytes, found the end of the file after " +
+                      std::to_string(left) + hint);
     case Stop::kTornRecord:
       return fail(Fault::kTruncated,
-                  "truncated record at " + at + "' failed with Read less bytes than requested: expected " +
+                  "truncated record at " + at +
+                      "' failed with Read less bytes than requested: expected " +
                       std::to_string(length + kFrame) +
                       " bytes (header, data, checksum), found the end of the file after " +
                       std::to_string(left) + hint);
     case Stop::kHugeLength: {
-      const std::string text =
-          length >= uint64_t{0} - 5 ? "record size too large"
-          : length + kFooterSize >= uint64_t{1} << 63
-              ? "Can't read a negative number of bytes: " +
-                    std::to_string(static_cast<int64_t>(length + kFooterSize))
-              : "corrupted record at " + at;
+      const std::string text = length >= uint64_t{0} - 5 ? "record size too large"
+                               : length + kFooterSize >= uint64_t{1} << 63
+                                   ? "Can't read a negative number of bytes: " +
+                                         std::to_string(static_cast<int64_t>(length + kFooterSize))
+                                   : "corrupted record at " + at;
       return fail(Fault::kCorrupted, text + ": expected a length that a record can have, found " +
-                                         std::to_string(length) + " with a correct checksum" + hint);
+                                         std::to_string(length) + " with a correct checksum" +
+                                         hint);
     }
     default:
       return fail(Fault::kCorrupted,
@@ -210,14 +214,14 @@ Error framing_error(const Source& source, const Walk& walk, int64_t record) {
 }
 
 Error checksum_error(const std::string& path, int64_t record, int64_t offset, ByteView data) {
-  return Error(Fault::kCorrupted,
-               place(path, record, offset,
-                     "corrupted record at " +
-                         std::to_string(static_cast<uint64_t>(offset) + kHeaderSize) +
-                         ": expected the data's checksum " + hex(masked_crc_of(data.data, data.size)) +
-                         ", found " + hex(load32(data.data + data.size)) + " (" +
-                         std::to_string(data.size) + " bytes of data)"),
-               path, record, offset);
+  return Error(
+      Fault::kCorrupted,
+      place(path, record, offset,
+            "corrupted record at " + std::to_string(static_cast<uint64_t>(offset) + kHeaderSize) +
+                ": expected the data's checksum " + hex(masked_crc_of(data.data, data.size)) +
+                ", found " + hex(load32(data.data + data.size)) + " (" + std::to_string(data.size) +
+                " bytes of data)"),
+      path, record, offset);
 }
 
 }  // namespace headrace

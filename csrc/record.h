@@ -20,13 +20,13 @@ inline constexpr uint64_t kLargestLength = uint64_t{1} << 40;
 
 // How a walk over records ends.
 enum class Stop : uint8_t {
-  kLimit,        // the next record starts at or behind the limit
-  kEnd,          // the file ends where a record ends
-  kTornHeader,   // 1 to 11 bytes are left
-  kTornRecord,   // a good header, but the file ends inside the record
-  kBadLength,    // the length's checksum fails
-  kHugeLength,   // the length's checksum is right, but the length cannot be
-  kBadData,      // the data's checksum fails
+  kLimit,       // the next record starts at or behind the limit
+  kEnd,         // the file ends where a record ends
+  kTornHeader,  // 1 to 11 bytes are left
+  kTornRecord,  // a good header, but the file ends inside the record
+  kBadLength,   // the length's checksum fails
+  kHugeLength,  // the length's checksum is right, but the length cannot be
+  kBadData,     // the data's checksum fails
 };
 
 struct Walk {

@@ -11,7 +11,7 @@ namespace {
 
 // In the order of enum Type.
 constexpr const char* kTypeNames[] = {
-    "bool",   "int8",   "int16",   "int32",    "int64",   "uint8",   "uint16",    "uint32",
+    "bool",   "int8",    "int16",    "int32",   "int64",   "uint8",     "uint16",     "uint32",
     "uint64", "float16", "bfloat16", "float32", "float64", "complex64", "complex128", "bytes",
 };
 
@@ -27,7 +27,8 @@ KeyEnds ends_of(std::string_view key) {
 }
 
 uint64_t hash_of(const KeyEnds& ends, size_t size, uint64_t seed) {
-  const uint64_t mixed = (ends.head ^ std::rotl(ends.tail, 23) ^ (size * 0x9e3779b97f4a7c15)) * seed;
+  const uint64_t mixed =
+      (ends.head ^ std::rotl(ends.tail, 23) ^ (size * 0x9e3779b97f4a7c15)) * seed;
   return mixed ^ (mixed >> 29) * 0xbf58476d1ce4e5b9;
 }
 
@@ -65,7 +66,8 @@ Schema::Schema(std::vector<Column> columns) : columns_(std::move(columns)) {
           collision = entry.head != e.head || entry.tail != e.tail || entry.size != size;
           for (int32_t c = entry.column; c != kNotWanted; c = next_[static_cast<size_t>(c)]) {
             if (columns_[static_cast<size_t>(c)].key == columns_[i].key) {
-              throw std::invalid_argument("duplicate key in schema: " + escape_bytes(columns_[i].key));
+              throw std::invalid_argument("duplicate key in schema: " +
+                                          escape_bytes(columns_[i].key));
             }
           }
           next = entry.column;

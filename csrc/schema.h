@@ -24,8 +24,22 @@ enum class Layout : uint8_t {
 // Type of an element in the batch. For kFloat and kInt64 features the canonical ones are
 // kFloat32 and kInt64; the others narrow (kFixed) or reinterpret (kRaw).
 enum class Type : uint8_t {
-  kBool, kInt8, kInt16, kInt32, kInt64, kUInt8, kUInt16, kUInt32, kUInt64,
-  kFloat16, kBFloat16, kFloat32, kFloat64, kComplex64, kComplex128, kBytes,
+  kBool,
+  kInt8,
+  kInt16,
+  kInt32,
+  kInt64,
+  kUInt8,
+  kUInt16,
+  kUInt32,
+  kUInt64,
+  kFloat16,
+  kBFloat16,
+  kFloat32,
+  kFloat64,
+  kComplex64,
+  kComplex128,
+  kBytes,
 };
 
 // Bytes of an element; 1 for kBytes.

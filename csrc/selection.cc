@@ -4,7 +4,8 @@
 
 namespace headrace {
 
-Selection::Selection(uint64_t total, const std::vector<Verb>& verbs) : total_(total), count_(total) {
+Selection::Selection(uint64_t total, const std::vector<Verb>& verbs)
+    : total_(total), count_(total) {
   for (; verbs_ < verbs.size(); ++verbs_) {
     const Verb& verb = verbs[verbs_];
     if (verb.kind == Verb::kSkip) {

@@ -17,8 +17,8 @@ class Selection {
   // (skip, take, shard, even shard), up to and with a shuffle of everything.
   Selection(uint64_t total, const std::vector<Verb>& verbs);
 
-  size_t verbs() const { return verbs_; }        // of the chain that are done here
-  uint64_t size() const { return count_; }       // records of a pass
+  size_t verbs() const { return verbs_; }             // of the chain that are done here
+  uint64_t size() const { return count_; }            // records of a pass
   bool flags() const { return even_ == Even::kPad; }  // some may not be valid
   const Verb* shuffle() const { return shuffle_ ? &*shuffle_ : nullptr; }
 
@@ -41,7 +41,8 @@ class Selection {
   EvenPlace at(uint64_t k) const;
 
   uint64_t total_, count_;
-  uint64_t start_ = 0, step_ = 1;  // k stands for start + k * step of the shard's records, or of all
+  uint64_t start_ = 0,
+           step_ = 1;  // k stands for start + k * step of the shard's records, or of all
   Even even_ = Even::kNo;
   uint64_t shards_ = 1, shard_ = 0;
   std::optional<Verb> shuffle_;

@@ -215,22 +215,25 @@ class Parser {
       return fail(ParseError::kNoRow,
                   "Feature list '" + escape_text(column.key) +
                       "' has an unexpected number of values.  Total values size: " +
-                      std::to_string(longest) + " is not consistent with output shape: " +
-                      shape_text(column.shape, "?"));
+                      std::to_string(longest) +
+                      " is not consistent with output shape: " + shape_text(column.shape, "?"));
     }
     for (size_t e = 0; e < records_.size(); ++e) {
       if (!lists_.fields(index)[e].present && !has_default(column)) {
-        return fail(e, "Name: " + name(e) + ", Feature list '" + escape_text(column.key) +
-                           "' is required but could not be found.  Did you mean to include it in "
-                           "feature_list_dense_missing_assumed_empty or feature_list_dense_defaults?");
+        return fail(e,
+                    "Name: " + name(e) + ", Feature list '" + escape_text(column.key) +
+                        "' is required but could not be found.  Did you mean to include it in "
+                        "feature_list_dense_missing_assumed_empty or feature_list_dense_defaults?");
       }
       out.rows.push_back(0);
       const auto add = [&](int64_t row, int64_t count) {
         out.rows.back() = row + 1;
         return count == elements ||
-               fail(e, "Name: " + name(e) + ", Key: " + escape_text(column.key) + ", Index: " +
-                           std::to_string(row) + ".  Number of values != expected.  values size: " +
-                           std::to_string(count) + " but output shape: " + shape_text(column.shape));
+               fail(e,
+                    "Name: " + name(e) + ", Key: " + escape_text(column.key) +
+                        ", Index: " + std::to_string(row) +
+                        ".  Number of values != expected.  values size: " + std::to_string(count) +
+                        " but output shape: " + shape_text(column.shape));
       };
       if (!read_list(index, e, &out, add)) return false;
       pad(column.kind, (e + 1) * static_cast<size_t>(longest), out);

@@ -80,7 +80,8 @@ int64_t read_feature(WireCursor& cursor, Kind kind, SequenceColumn* out) {
 RowState read_row(WireCursor& cursor, Kind kind, SequenceColumn* out, int64_t* count) {
   uint32_t length;
   *count = 0;
-  if (!cursor.expect(delimited_tag(1)) || !cursor.read_varint32(&length)) return RowState::kUnframed;
+  if (!cursor.expect(delimited_tag(1)) || !cursor.read_varint32(&length))
+    return RowState::kUnframed;
   if (length > 2) {
     const size_t limit = cursor.push_limit(length);
     *count = read_feature(cursor, kind, out);

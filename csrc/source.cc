@@ -47,7 +47,8 @@ class LocalFile final : public Source {
   void fetch(Piece& piece, uint64_t offset, uint64_t n) const override {
     n = offset < size() ? std::min(n, size() - offset) : 0;
     size_t have = 0;
-    if (piece.memory && piece.bytes.size != 0 && piece.holds(offset, 0)) {  // keep what is there, moved to the front
+    if (piece.memory && piece.bytes.size != 0 &&
+        piece.holds(offset, 0)) {  // keep what is there, moved to the front
       have = static_cast<size_t>(std::min(piece.end() - offset, n));
       if (offset != piece.offset) {
         std::memmove(piece.memory.data(), piece.bytes.data + (offset - piece.offset), have);
@@ -71,7 +72,8 @@ class LocalFile final : public Source {
   size_t read(uint64_t offset, uint8_t* out, size_t n) const override {
     size_t have = cold() ? 0 : read_from_memory(offset, out, n);
     while (have < n) {
-      const ssize_t got = pread(descriptor_, out + have, n - have, static_cast<off_t>(offset + have));
+      const ssize_t got =
+          pread(descriptor_, out + have, n - have, static_cast<off_t>(offset + have));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) throw_system(path(), errno);
       if (got == 0) break;
@@ -86,7 +88,8 @@ class LocalFile final : public Source {
 #ifdef RWF_NOWAIT
     iovec part{out, n};
     const ssize_t got = preadv2(descriptor_, &part, 1, static_cast<off_t>(offset), RWF_NOWAIT);
-    if (got >= 0 && (static_cast<size_t>(got) == n || offset + static_cast<size_t>(got) >= size())) {
+    if (got >= 0 &&
+        (static_cast<size_t>(got) == n || offset + static_cast<size_t>(got) >= size())) {
       return static_cast<size_t>(got);
     }
     if (got >= 0 || errno == EAGAIN) cold_.store(true, std::memory_order_relaxed);
@@ -130,7 +133,8 @@ void read_ahead(const std::string& path, uint64_t offset, uint64_t n) {
   const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.number < 0) return;
 #ifdef POSIX_FADV_WILLNEED
-  posix_fadvise(file.number, static_cast<off_t>(offset), static_cast<off_t>(n), POSIX_FADV_WILLNEED);
+  posix_fadvise(file.number, static_cast<off_t>(offset), static_cast<off_t>(n),
+                POSIX_FADV_WILLNEED);
 #elif defined(F_RDADVISE)
   radvisory range{static_cast<off_t>(offset), static_cast<int>(std::min<uint64_t>(n, 1u << 30))};
   fcntl(file.number, F_RDADVISE, &range);

@@ -22,7 +22,7 @@ struct Piece {
 
   uint64_t end() const { return offset + bytes.size; }
   bool holds(uint64_t at, uint64_t n) const { return at >= offset && at + n <= end(); }
-  void forget() { bytes = {}; }  // before it is used for another file
+  void forget() { bytes = {}; }                           // before it is used for another file
   void fetch_more(const Source& source, uint64_t until);  // [offset, until); may move the bytes
 };
 

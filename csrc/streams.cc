@@ -37,8 +37,8 @@ std::shared_ptr<Streams::Reading> Streams::begin(uint64_t pass, uint64_t file) {
 bool Streams::wants_block(const Reading& reading, uint64_t most) const {
   if (reading.ended || reading.blocks.size() >= most) return false;
   const uint64_t unframed = reading.claimed - reading.framed;
-  return unframed == 0 || (reading.dense && unframed < kUnframed &&
-                           reading.read_limit < sizes_[reading.file]);
+  return unframed == 0 ||
+         (reading.dense && unframed < kUnframed && reading.read_limit < sizes_[reading.file]);
 }
 
 std::unique_ptr<Streams::Errand> Streams::claim() {
@@ -179,8 +179,8 @@ Streams::Next Streams::next() {
       current_ = reading.blocks.front().get();
       if (reading.first < current_->records.size()) {
         first_ = reading.first;
-        available_ = std::min<uint64_t>(current_->records.size() - first_,
-                                        rules_.turn_length - in_turn_);
+        available_ =
+            std::min<uint64_t>(current_->records.size() - first_, rules_.turn_length - in_turn_);
         return Next::kRecords;
       }
       if (current_->error) return Next::kError;
@@ -307,8 +307,8 @@ void Streams::tell(Position& position) const {
     return;
   }
   for (const auto& reading : slots_) {
-    position.slots.push_back(reading ? OpenFile{reading->file, reading->offset, reading->ordinal, true}
-                                     : OpenFile{});
+    position.slots.push_back(
+        reading ? OpenFile{reading->file, reading->offset, reading->ordinal, true} : OpenFile{});
   }
 }
 

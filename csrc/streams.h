@@ -26,7 +26,7 @@ class Streams {
     OnCorruption on_corruption = OnCorruption::kRaise;
     bool verify = true;
     uint64_t block_size;
-    uint64_t ahead;             // blocks read ahead of the order, all files together
+    uint64_t ahead;  // blocks read ahead of the order, all files together
   };
 
   // Looks at every file. Throws Error{kSystem} for one that cannot be read; under kTf such a file
@@ -76,19 +76,19 @@ class Streams {
   // One file being read.
   struct Reading {
     uint64_t pass, file;
-    std::shared_ptr<const Source> source;  // of the errand under way
+    std::shared_ptr<const Source> source;        // of the errand under way
     uint64_t read_offset = 0, read_ordinal = 0;  // behind what has been framed
-    uint64_t read_limit = 0;  // behind the last block that was claimed
-    uint64_t claimed = 0, framed = 0;  // blocks
-    bool dense = false;       // in many records to a block: the next one begins where this should end
-    uint64_t overrun = 0;     // bytes of a block's last record behind it, at most
-    std::vector<std::unique_ptr<Errand>> waiting;  // in arrive()
-    bool ended = false;     // no more blocks will be claimed
-    bool dropped = false;   // nobody wants what is still under way
-    uint64_t popped = 0;    // blocks that have left the queue
+    uint64_t read_limit = 0;                     // behind the last block that was claimed
+    uint64_t claimed = 0, framed = 0;            // blocks
+    bool dense = false;    // in many records to a block: the next one begins where this should end
+    uint64_t overrun = 0;  // bytes of a block's last record behind it, at most
+    std::vector<std::unique_ptr<Errand>> waiting;     // in arrive()
+    bool ended = false;                               // no more blocks will be claimed
+    bool dropped = false;                             // nobody wants what is still under way
+    uint64_t popped = 0;                              // blocks that have left the queue
     std::deque<std::unique_ptr<RecordBlock>> blocks;  // in order; null until delivered
-    size_t first = 0;       // next record of the front block
-    uint64_t offset = 0, ordinal = 0;  // of the next record
+    size_t first = 0;                                 // next record of the front block
+    uint64_t offset = 0, ordinal = 0;                 // of the next record
   };
   using Readings = std::deque<std::shared_ptr<Reading>>;
 
@@ -105,11 +105,11 @@ class Streams {
   std::vector<uint64_t> sizes_;
 
   uint64_t pass_ = 0;
-  Readings slots_;                       // null: empty
-  uint64_t next_file_ = 0;               // to be put into a slot
+  Readings slots_;          // null: empty
+  uint64_t next_file_ = 0;  // to be put into a slot
   uint64_t turn_ = 0, in_turn_ = 0;
-  Readings upcoming_;                    // begun before they have a slot, in order
-  uint64_t under_way_ = 0;               // blocks claimed or waiting
+  Readings upcoming_;       // begun before they have a slot, in order
+  uint64_t under_way_ = 0;  // blocks claimed or waiting
 
   RecordBlock* current_ = nullptr;
   size_t first_ = 0, available_ = 0;

@@ -61,10 +61,10 @@ class Window {
  private:
   struct Segment {
     Buffer memory;
-    size_t size = 0;              // bytes used of it
-    bool arriving = false;        // records are still being added
-    uint32_t live = 0;            // records still to be drawn
-    uint32_t lent = 0;            // drawn and not yet given back
+    size_t size = 0;        // bytes used of it
+    bool arriving = false;  // records are still being added
+    uint32_t live = 0;      // records still to be drawn
+    uint32_t lent = 0;      // drawn and not yet given back
     uint64_t live_bytes = 0;
     Origin origin{};              // of a block
     std::vector<Origin> origins;  // of each record that was moved here

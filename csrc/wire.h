@@ -106,14 +106,18 @@ class WireCursor {
     uint32_t size;
     ByteView bytes;
     switch (tag & 7) {
-      case 0: return read_varint(&number);
-      case 1: return read_raw(8, &bytes);
+      case 0:
+        return read_varint(&number);
+      case 1:
+        return read_raw(8, &bytes);
       case 2:
         if (!read_varint32(&size)) return false;
         skip(size);
         return true;
-      case 5: return read_raw(4, &bytes);
-      default: return false;
+      case 5:
+        return read_raw(4, &bytes);
+      default:
+        return false;
     }
   }
 

@@ -111,15 +111,18 @@ void check_splits(const FeatureColumn& column, size_t rows) {
     if (good) return;
     throw std::invalid_argument("feature '" + std::string(column.key) +
                                 "': row splits must rise from 0 to " +
-                                std::to_string(values.size()) +
-                                ", the number of values, and be " + std::to_string(rows + 1));
+                                std::to_string(values.size()) + ", the number of values, and be " +
+                                std::to_string(rows + 1));
   });
 }
 
 }  // namespace
 
 ExampleEncoder::ExampleEncoder(std::span<const FeatureColumn> columns, size_t rows)
-    : columns_(columns), rows_(rows), payload_sizes_(rows * columns.size()), features_sizes_(rows),
+    : columns_(columns),
+      rows_(rows),
+      payload_sizes_(rows * columns.size()),
+      features_sizes_(rows),
       example_sizes_(rows) {
   for (const FeatureColumn& column : columns) check_splits(column, rows);
   for (size_t c = 0; c < columns.size(); ++c) {
@@ -159,9 +162,8 @@ uint8_t* ExampleEncoder::write_example(size_t row, uint8_t* out) const {
     out = put_tag(kFirstField, column.key.size(), out);
     out = put_bytes(column.key.data(), column.key.size(), out);
     out = put_tag(kSecondField, feature_size(column, payload), out);
-    visit_values(column, [&](auto values) {
-      out = put_list(row_of(values, column, row), payload, out);
-    });
+    visit_values(column,
+                 [&](auto values) { out = put_list(row_of(values, column, row), payload, out); });
   }
   return out;
 }

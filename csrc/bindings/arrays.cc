@@ -15,10 +15,10 @@ constexpr size_t kMostDimensions = 34;  // of a schema's shape, and two more
 
 // New reference to the dtype; kept for the life of the process.
 PyArray_Descr* descriptor(Type type) {
-  static constexpr std::array kNumbers = {
-      NPY_BOOL,   NPY_INT8,   NPY_INT16, NPY_INT32, NPY_INT64,   NPY_UINT8,   NPY_UINT16,    NPY_UINT32,
-      NPY_UINT64, NPY_FLOAT16, NPY_VOID,  NPY_FLOAT32, NPY_FLOAT64, NPY_COMPLEX64, NPY_COMPLEX128,
-      NPY_UINT8};
+  static constexpr std::array kNumbers = {NPY_BOOL,    NPY_INT8,      NPY_INT16,      NPY_INT32,
+                                          NPY_INT64,   NPY_UINT8,     NPY_UINT16,     NPY_UINT32,
+                                          NPY_UINT64,  NPY_FLOAT16,   NPY_VOID,       NPY_FLOAT32,
+                                          NPY_FLOAT64, NPY_COMPLEX64, NPY_COMPLEX128, NPY_UINT8};
   static std::array<PyArray_Descr*, kNumbers.size()> cache{};
   PyArray_Descr*& entry = cache[static_cast<size_t>(type)];
   if (entry == nullptr) {
@@ -45,7 +45,8 @@ py::object capsule_of(Buffer buffer) {
   return py::reinterpret_steal<py::object>(capsule);
 }
 
-py::object array_over(py::handle owner, const void* data, Type type, int rank, const npy_intp* shape) {
+py::object array_over(py::handle owner, const void* data, Type type, int rank,
+                      const npy_intp* shape) {
   PyObject* const array =
       PyArray_NewFromDescr(&PyArray_Type, descriptor(type), rank, shape, nullptr,
                            const_cast<void*>(data), NPY_ARRAY_CARRAY, nullptr);
@@ -95,8 +96,8 @@ py::object column_of(Batch& batch, size_t c, py::handle owner) {
                           vector_over(owner, ends, Type::kInt64, n + 1), rows);
   }
   const size_t longest = batch.longest(c);
-  const size_t n = batch.layout().pads(c) ? rows * longest * column.elements
-                                          : static_cast<size_t>(ends[rows]);
+  const size_t n =
+      batch.layout().pads(c) ? rows * longest * column.elements : static_cast<size_t>(ends[rows]);
   if (strings) {
     const auto* const offsets = reinterpret_cast<const int64_t*>(batch.values(c).memory().data());
     const auto size = static_cast<size_t>(offsets[n]);

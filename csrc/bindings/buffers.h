@@ -21,7 +21,8 @@ class Buffers {
 
   ByteView view(pybind11::handle object) {
     Py_buffer buffer;
-    if (PyObject_GetBuffer(object.ptr(), &buffer, PyBUF_SIMPLE) != 0) throw pybind11::error_already_set();
+    if (PyObject_GetBuffer(object.ptr(), &buffer, PyBUF_SIMPLE) != 0)
+      throw pybind11::error_already_set();
     buffers_.push_back(buffer);
     return {static_cast<const uint8_t*>(buffer.buf), static_cast<size_t>(buffer.len)};
   }

@@ -1,6 +1,6 @@
 // Errors of the core as exceptions of headrace.errors.
-#include "error.h"
 #include "bindings/bindings.h"
+#include "error.h"
 
 namespace headrace {
 
@@ -21,8 +21,8 @@ py::object path_of(const Error& error) {
 
 py::object text_of(const Error& error) {
   const std::string_view text = error.what();
-  return owned(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()),
-                                    "backslashreplace"));
+  return owned(
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "backslashreplace"));
 }
 
 py::object or_none(int64_t value) {

@@ -64,20 +64,23 @@ void register_index(py::module_& m) {
   const auto unlocked = py::call_guard<py::gil_scoped_release>();
   py::class_<Index, std::shared_ptr<Index>>(m, "Index")
       .def(py::init(&build), py::arg("files"), py::arg("on_corruption"), py::arg("threads"))
-      .def_static("read", [](const std::string& path) { return held(read_index(path)); },
-                  py::arg("path"), unlocked)
-      .def("write", [](const Index& self, const std::string& path) { write_index(self, path); },
-           py::arg("path"), unlocked)
-      .def("difference",
-           [](const Index& self, const std::vector<std::string>& files) {
-             std::string text;
-             {
-               const py::gil_scoped_release release;
-               text = self.difference(files);
-             }
-             return bytes_of(text);
-           },
-           py::arg("files"))
+      .def_static(
+          "read", [](const std::string& path) { return held(read_index(path)); }, py::arg("path"),
+          unlocked)
+      .def(
+          "write", [](const Index& self, const std::string& path) { write_index(self, path); },
+          py::arg("path"), unlocked)
+      .def(
+          "difference",
+          [](const Index& self, const std::vector<std::string>& files) {
+            std::string text;
+            {
+              const py::gil_scoped_release release;
+              text = self.difference(files);
+            }
+            return bytes_of(text);
+          },
+          py::arg("files"))
       .def("count", &count_of, py::arg("file") = py::none())
       .def("find", &find, py::arg("ordinal"))
       .def("files", &files_of)

@@ -32,14 +32,22 @@ std::vector<Verb> verbs_of(const py::list& chain) {
     const auto row = item.cast<py::tuple>();
     const auto name = row[0].cast<std::string>();
     Verb verb{};
-    if (name == "skip") verb.kind = Verb::kSkip;
-    else if (name == "take") verb.kind = Verb::kTake;
-    else if (name == "repeat") verb.kind = Verb::kRepeat;
-    else if (name == "shard") verb.kind = Verb::kShard;
-    else if (name == "shuffle") verb.kind = Verb::kShuffle;
-    else if (name == "shuffle_all") verb.kind = Verb::kShuffleAll;
-    else if (name == "shard_even") verb.kind = Verb::kShardEven;
-    else throw std::invalid_argument("unknown verb: " + name);
+    if (name == "skip")
+      verb.kind = Verb::kSkip;
+    else if (name == "take")
+      verb.kind = Verb::kTake;
+    else if (name == "repeat")
+      verb.kind = Verb::kRepeat;
+    else if (name == "shard")
+      verb.kind = Verb::kShard;
+    else if (name == "shuffle")
+      verb.kind = Verb::kShuffle;
+    else if (name == "shuffle_all")
+      verb.kind = Verb::kShuffleAll;
+    else if (name == "shard_even")
+      verb.kind = Verb::kShardEven;
+    else
+      throw std::invalid_argument("unknown verb: " + name);
     if (verb.kind == Verb::kShuffleAll) {  // (seed, reshuffle, iteration)
       verb.seeds = {row[1].cast<uint64_t>(), 0, row[2].cast<bool>()};
       verb.b = row[3].cast<int64_t>();
@@ -65,13 +73,20 @@ LoaderOptions options_of(const py::dict& given) {
   LoaderOptions options;
   for (const auto& [key, value] : given) {
     const auto name = key.cast<std::string>();
-    if (name == "threads") options.threads = value.cast<int>();
-    else if (name == "prefetch") options.prefetch = value.cast<uint64_t>();
-    else if (name == "memory_budget") options.memory = value.cast<uint64_t>();
-    else if (name == "verify") options.verify = value.cast<bool>();
-    else if (name == "locked_pages") options.locked_pages = value.cast<bool>();
-    else if (name == "block_size") options.block_size = value.cast<uint64_t>();
-    else throw std::invalid_argument("unknown option: " + name);
+    if (name == "threads")
+      options.threads = value.cast<int>();
+    else if (name == "prefetch")
+      options.prefetch = value.cast<uint64_t>();
+    else if (name == "memory_budget")
+      options.memory = value.cast<uint64_t>();
+    else if (name == "verify")
+      options.verify = value.cast<bool>();
+    else if (name == "locked_pages")
+      options.locked_pages = value.cast<bool>();
+    else if (name == "block_size")
+      options.block_size = value.cast<uint64_t>();
+    else
+      throw std::invalid_argument("unknown option: " + name);
   }
   return options;
 }
@@ -82,14 +97,17 @@ py::dict state_of(const Position& position) {
   if (!position.slots.empty()) {
     py::list slots;
     for (const OpenFile& slot : position.slots) {
-      if (slot.open) slots.append(py::make_tuple(slot.file, slot.offset, slot.ordinal));
-      else slots.append(py::none());
+      if (slot.open)
+        slots.append(py::make_tuple(slot.file, slot.offset, slot.ordinal));
+      else
+        slots.append(py::none());
     }
     state["slots"] = slots;
     state["turn"] = py::make_tuple(position.turn, position.in_turn);
   }
   if (position.pushed != 0 || position.iteration != 0 || !position.outer.empty()) {
-    state["shuffle"] = py::make_tuple(position.iteration, position.input, position.pushed, position.drawn);
+    state["shuffle"] =
+        py::make_tuple(position.iteration, position.input, position.pushed, position.drawn);
     state["outer"] = position.outer;
   }
   state["pass"] = position.pass;
@@ -152,7 +170,8 @@ class LoaderHandle {
   Loader& get() {
     if (getpid() != process_) {
       throw std::runtime_error(
-          "this iterator belongs to the parent process, whose threads a forked child does not have: "
+          "this iterator belongs to the parent process, whose threads a forked child does not "
+          "have: "
           "call iter() on the dataset again");
     }
     return *loader_;
@@ -183,8 +202,8 @@ class LoaderHandle {
 
 // Records by their ordinals, parsed as one batch or, without a schema, as they are: bytes.
 py::object read_records(std::vector<std::string> files, std::shared_ptr<Index> index,
-                        const std::vector<uint64_t>& ordinals, const std::shared_ptr<Schema>& schema,
-                        bool single, bool verify) {
+                        const std::vector<uint64_t>& ordinals,
+                        const std::shared_ptr<Schema>& schema, bool single, bool verify) {
   for (const uint64_t ordinal : ordinals) {
     if (ordinal >= index->count()) throw py::index_error("there is no such record");
   }
@@ -243,8 +262,9 @@ void register_loader(py::module_& m) {
              return handle;
            }),
            py::arg("files"), py::arg("schema"), py::arg("chain"), py::arg("batch_size"),
-           py::arg("drop_remainder"), py::arg("single"), py::arg("options"), py::arg("state"), py::arg("on_corruption") = "raise",
-           py::arg("interleaving") = py::none(), py::arg("index") = py::none())
+           py::arg("drop_remainder"), py::arg("single"), py::arg("options"), py::arg("state"),
+           py::arg("on_corruption") = "raise", py::arg("interleaving") = py::none(),
+           py::arg("index") = py::none())
       .def("next", &LoaderHandle::next)
       .def("ready", [](LoaderHandle& self) { return self.get().ready(); })
       .def("state", [](LoaderHandle& self) { return state_of(self.get().position()); })

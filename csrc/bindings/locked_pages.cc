@@ -35,8 +35,9 @@ void register_locked_pages(py::module_& m) {
         return py::int_(reinterpret_cast<uintptr_t>(buffer->data()));
       },
       py::arg("array"));
-  m.def("mark_copies", [] { LockedPages::of_process().mark(); },
-        py::call_guard<py::gil_scoped_release>());
+  m.def(
+      "mark_copies", [] { LockedPages::of_process().mark(); },
+      py::call_guard<py::gil_scoped_release>());
   m.def(
       "copies_done",
       [](const py::list& arrays) {

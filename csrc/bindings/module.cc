@@ -1,7 +1,6 @@
 // Table of contents of headrace._core.
-#include "bindings/bindings.h"
-
 #include "bindings/arrays.h"
+#include "bindings/bindings.h"
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "C++ core of headrace. Private: use the headrace package.";

@@ -52,7 +52,8 @@ py::array array_of(std::vector<T>&& values) {
   auto owner = std::make_unique<std::vector<T>>(std::move(values));
   const auto size = static_cast<py::ssize_t>(owner->size());
   const T* const data = owner->data();
-  const py::capsule capsule(owner.get(), [](void* self) { delete static_cast<std::vector<T>*>(self); });
+  const py::capsule capsule(owner.get(),
+                            [](void* self) { delete static_cast<std::vector<T>*>(self); });
   owner.release();
   return py::array_t<T>(size, data, capsule);
 }

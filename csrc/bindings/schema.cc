@@ -31,9 +31,9 @@ T choose(const std::string& name, std::initializer_list<std::pair<const char*, T
 Column column_of(const py::tuple& row) {
   Column column;
   column.key = row[0].cast<std::string>();
-  column.kind = choose<Kind>(row[1].cast<std::string>(), {{"int64", Kind::kInt64},
-                                                          {"float", Kind::kFloat},
-                                                          {"bytes", Kind::kBytes}});
+  column.kind =
+      choose<Kind>(row[1].cast<std::string>(),
+                   {{"int64", Kind::kInt64}, {"float", Kind::kFloat}, {"bytes", Kind::kBytes}});
   column.layout = choose<Layout>(row[2].cast<std::string>(), {{"fixed", Layout::kFixed},
                                                               {"sequence", Layout::kSequence},
                                                               {"ragged", Layout::kRagged},
@@ -42,7 +42,8 @@ Column column_of(const py::tuple& row) {
   column.shape = row[4].cast<std::vector<int64_t>>();
   column.elements = 1;
   for (const int64_t size : column.shape) {
-    if (size < 0 || __builtin_mul_overflow(column.elements, static_cast<uint64_t>(size), &column.elements)) {
+    if (size < 0 ||
+        __builtin_mul_overflow(column.elements, static_cast<uint64_t>(size), &column.elements)) {
       throw std::invalid_argument("impossible shape");
     }
   }
@@ -51,8 +52,8 @@ Column column_of(const py::tuple& row) {
   if (!fallback.is_none() && column.type == Type::kBytes) {
     column.default_strings = fallback.cast<std::vector<std::string>>();
   } else if (!fallback.is_none()) {
-    const auto bytes = py::reinterpret_steal<py::bytes>(
-        PyObject_CallMethod(fallback.ptr(), "tobytes", nullptr));
+    const auto bytes =
+        py::reinterpret_steal<py::bytes>(PyObject_CallMethod(fallback.ptr(), "tobytes", nullptr));
     if (!bytes) throw py::error_already_set();
     const auto view = bytes.cast<std::string_view>();
     column.default_numbers.emplace(view.begin(), view.end());

@@ -57,10 +57,11 @@ class NumberShuffle {
 
 void register_shuffle(py::module_& m) {
   py::class_<NumberShuffle>(m, "Shuffle")
-      .def(py::init([](uint64_t size, uint64_t lo, uint64_t hi, bool reshuffle, uint64_t iteration) {
-             return NumberShuffle(size, ShuffleSeeds{lo, hi, reshuffle}.iterator(iteration));
-           }),
-           py::arg("size"), py::arg("lo"), py::arg("hi"), py::arg("reshuffle"), py::arg("iteration"))
+      .def(
+          py::init([](uint64_t size, uint64_t lo, uint64_t hi, bool reshuffle, uint64_t iteration) {
+            return NumberShuffle(size, ShuffleSeeds{lo, hi, reshuffle}.iterator(iteration));
+          }),
+          py::arg("size"), py::arg("lo"), py::arg("hi"), py::arg("reshuffle"), py::arg("iteration"))
       .def("full", &NumberShuffle::full)
       .def("empty", &NumberShuffle::empty)
       .def("pushed", &NumberShuffle::pushed)
@@ -68,8 +69,9 @@ void register_shuffle(py::module_& m) {
       .def("push", &NumberShuffle::push)
       .def("draw", &NumberShuffle::draw)
       .def("resume", &NumberShuffle::resume, py::arg("drawn"), py::arg("pushed"));
-  m.def("philox", [](uint64_t lo, uint64_t hi, uint64_t t) { return Philox(lo, hi).at(t); },
-        py::arg("lo"), py::arg("hi"), py::arg("t"));
+  m.def(
+      "philox", [](uint64_t lo, uint64_t hi, uint64_t t) { return Philox(lo, hi).at(t); },
+      py::arg("lo"), py::arg("hi"), py::arg("t"));
 }
 
 }  // namespace headrace

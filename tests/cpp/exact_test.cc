@@ -93,13 +93,13 @@ std::string expected_text(const std::string& outcome, const Column& column, Pars
   }
   if (outcome == "PARSE" || outcome == "C") {
     return prefix + "Can't parse serialized Example" +
-           (batch                          ? "."
+           (batch                         ? "."
             : column.kind == Kind::kBytes ? ": Could not get num elements in bytes_list."
-                                           : ": Parsing " + list + "_list failed.");
+                                          : ": Parsing " + list + "_list failed.");
   }
   if (outcome.starts_with("N!= ")) {
-    return prefix + "Number of " + list + " values != expected.  Values size: " +
-           outcome.substr(4) + " but output shape: []";
+    return prefix + "Number of " + list +
+           " values != expected.  Values size: " + outcome.substr(4) + " but output shape: []";
   }
   if (outcome.starts_with('[') && outcome.find('(') != std::string::npos) {
     return '[' + hex(unhex(outcome.substr(1, outcome.size() - 2))) + ']';
@@ -195,7 +195,8 @@ TEST_CASE("bytes values point into the record") {
 }
 
 TEST_CASE("of equal keys the last one counts, unless it is empty and not ragged in a batch") {
-  const std::string first = entry("a", int64_feature({1})), last = entry("a", int64_feature({2, 3}));
+  const std::string first = entry("a", int64_feature({1})),
+                    last = entry("a", int64_feature({2, 3}));
   const std::string empty = entry("a", "");
   const Column fixed = with_default(column("a", Kind::kInt64, Layout::kFixed));
   const Column ragged = column("a", Kind::kInt64, Layout::kRagged);
@@ -245,8 +246,9 @@ TEST_CASE("raw columns hold one bytes value of the right size") {
   };
   const ParseMode batch = ParseMode::kBatch, single = ParseMode::kSingle;
   CHECK(parse({"123456789abc"}, batch) == "[313233343536373839616263]");
-  CHECK(parse({"12345"}, batch) ==
-        "Name: <unknown>, Key: a, Index: 0.  The bytes value has 5 bytes, but shape [2,3] needs 12.");
+  CHECK(
+      parse({"12345"}, batch) ==
+      "Name: <unknown>, Key: a, Index: 0.  The bytes value has 5 bytes, but shape [2,3] needs 12.");
   CHECK(parse({"12345"}, single) ==
         "Key: a.  The bytes value has 5 bytes, but shape [2,3] needs 12.");
   CHECK(parse({}, batch) ==
@@ -271,8 +273,7 @@ TEST_CASE("wrong counts and lists, single") {
         batch_prefix + "Can't parse serialized Example.");
   CHECK(parse({"x", "y", "z"}, ParseMode::kSingle) == single_prefix + "Parsing bytes_list failed.");
   CHECK(parse({"x"}, ParseMode::kBatch) ==
-        batch_prefix +
-            "Number of bytes values != expected.  Values size: 1 but output shape: [2]");
+        batch_prefix + "Number of bytes values != expected.  Values size: 1 but output shape: [2]");
   CHECK(parse({"x"}, ParseMode::kSingle) ==
         single_prefix + "Some bytes_list slice was not parsed.");
   CHECK(outcome(column("a", Kind::kInt64, Layout::kFixed), ParseMode::kSingle,
@@ -324,7 +325,8 @@ TEST_CASE("the last bad entry is reported, bad ones before missing ones, these i
   const std::string bad_b = entry("b", float_feature({1}));
   const std::string prefix = "Name: <unknown>, Key: ";
   CHECK(error(bad_b + bad_z).text ==
-        prefix + "z, Index: 0.  Data types don't match. Data type: string but expected type: int64");
+        prefix +
+            "z, Index: 0.  Data types don't match. Data type: string but expected type: int64");
   CHECK(error(bad_z + bad_b).text ==
         prefix + "b, Index: 0.  Data types don't match. Expected type: int64, Actual type: float");
   const ParseError missing = error(entry("n\xff", "") + entry("q", ""));
@@ -388,7 +390,7 @@ TEST_CASE("large batches fall into minibatches of 50000 bytes, 64 at most") {
   CHECK(minibatch_begins(Rows(30, 50000))[29] == 29);
   const auto ten = minibatch_begins(Rows(30, 17000));  // three to a group
   for (size_t row = 0; row < 30; ++row) CHECK(ten[row] == row / 3 * 3);
-  CHECK(minibatch_begins(Rows(30, 16665))[29] == 26);   // 49998 bytes are not over 50000: eight
+  CHECK(minibatch_begins(Rows(30, 16665))[29] == 26);     // 49998 bytes are not over 50000: eight
   CHECK(minibatch_begins(Rows(640, 50000))[639] == 630);  // ten to each of 64
 }
 

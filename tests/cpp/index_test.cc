@@ -87,7 +87,8 @@ using Bytes = std::vector<uint8_t>;
 
 void write_file(const std::string& path, const Bytes& bytes) {
   std::ofstream(path, std::ios::binary)
-      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+      .write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
 }
 
 Bytes read_file(const std::string& path) {
@@ -155,7 +156,8 @@ Index sample() {
 }  // namespace
 
 TEST_CASE("extents: every width, with and without gaps") {
-  for (const uint64_t span : {1ull, 2ull, 256ull, 257ull, 1ull << 16, 1ull << 20, 1ull << 32, 1ull << 39}) {
+  for (const uint64_t span :
+       {1ull, 2ull, 256ull, 257ull, 1ull << 16, 1ull << 20, 1ull << 32, 1ull << 39}) {
     for (const size_t n : {0, 1, 63, 64, 65, 128, 1000}) {
       const auto sizes = random_sizes(n, 3, span);
       for (const std::vector<size_t>& gaps :
@@ -171,7 +173,8 @@ TEST_CASE("extents: every width, with and without gaps") {
 
 TEST_CASE("extents: what they cost") {
   const auto bytes_a_record = [](uint64_t span) {
-    return static_cast<double>(packed(laid_out(random_sizes(64000, 90, span), {})).memory()) / 64000;
+    return static_cast<double>(packed(laid_out(random_sizes(64000, 90, span), {})).memory()) /
+           64000;
   };
   CHECK(bytes_a_record(1) < 0.001);
   CHECK(bytes_a_record(200) < 1.5);
@@ -228,9 +231,10 @@ TEST_CASE("an index finds every record, whatever the threads") {
   changing.resize(200000, 30);
   changing.resize(200030, 4 << 20);
   files.push_back(folder.file("changing"));
-  expected.push_back(write_records(files.back(), std::vector<uint64_t>(changing.begin(), changing.end() - 25)));
-  for (const OnCorruption policy : {OnCorruption::kRaise, OnCorruption::kTf, OnCorruption::kSkip,
-                                    OnCorruption::kStopFile}) {
+  expected.push_back(
+      write_records(files.back(), std::vector<uint64_t>(changing.begin(), changing.end() - 25)));
+  for (const OnCorruption policy :
+       {OnCorruption::kRaise, OnCorruption::kTf, OnCorruption::kSkip, OnCorruption::kStopFile}) {
     for (const int threads : {1, 2, 7}) {
       const auto index = build(files, threads, policy);
       check_places(*index, expected);

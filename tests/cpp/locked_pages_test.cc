@@ -2,8 +2,8 @@
 // process chooses its driver once: CMake makes one for a driver of today and one for an old one.
 #include "locked_pages.h"
 
-#include <doctest/doctest.h>
 #include <dlfcn.h>
+#include <doctest/doctest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,8 +27,8 @@ struct Gpu {
   }
   void* library = dlopen(std::getenv("HEADRACE_CUDA_DRIVER"), RTLD_NOW);
   void (*use)(int) = find<void(int)>("fake_use");
-  int (*copy)(int, int, void*, const void*, size_t) =
-      find<int(int, int, void*, const void*, size_t)>("fake_copy");
+  int (*copy)(int, int, void*, const void*,
+              size_t) = find<int(int, int, void*, const void*, size_t)>("fake_copy");
   void (*hold)(int, int) = find<void(int, int)>("fake_hold");
   void (*wait)() = find<void()>("fake_wait");
   void (*capture)(int) = find<void(int)>("fake_capture");

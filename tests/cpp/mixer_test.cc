@@ -15,7 +15,7 @@ namespace {
 
 constexpr uint64_t kWindow = 30'000;
 constexpr uint64_t kRecords = 6 * kWindow;
-constexpr uint64_t kBlock = 100;  // records
+constexpr uint64_t kBlock = 100;            // records
 constexpr uint64_t kAllowance = 18u << 20;  // bytes in vain that are no matter, and a block
 
 // Now and then one that is larger than others' whole blocks.
@@ -46,7 +46,7 @@ TEST_CASE("merging changes where records lie and nothing else") {
   Mixer mixer(&verb);
   mixer.start_at({});
   Shuffle<uint32_t> numbers(kWindow, verb.seeds.iterator(0));  // the same, of numbers
-  std::set<uint64_t> live;  // in the window
+  std::set<uint64_t> live;                                     // in the window
   uint64_t live_bytes = 0, most = 0, behind = 0;
   bool bounded = true, same = true;
 

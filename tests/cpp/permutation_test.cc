@@ -74,8 +74,8 @@ double correlation(const std::vector<uint64_t>& a, const std::vector<uint64_t>& 
   const double mean = (n - 1) / 2;
   double sum = 0;
   for (size_t i = 0; i < a.size(); ++i) {
-    sum += (static_cast<double>(a[i]) - mean) *
-           (static_cast<double>(b[(i + lag) % b.size()]) - mean);
+    sum +=
+        (static_cast<double>(a[i]) - mean) * (static_cast<double>(b[(i + lag) % b.size()]) - mean);
   }
   return sum / (n * (n * n - 1) / 12) * std::sqrt(n);
 }
@@ -109,7 +109,8 @@ TEST_CASE("every size gives a permutation, and its inverse") {
 }
 
 TEST_CASE("large sizes") {
-  for (const uint64_t n : {(uint64_t{1} << 33) + 5, (uint64_t{1} << 47) - 1, Permutation::kLargest}) {
+  for (const uint64_t n :
+       {(uint64_t{1} << 33) + 5, (uint64_t{1} << 47) - 1, Permutation::kLargest}) {
     const Permutation permutation(n, 1, 2);
     CHECK(permutation.size() == n);
     uint64_t low = 0;
@@ -146,8 +147,8 @@ TEST_CASE("small sizes: every order is as likely as the others") {
     size_t next = 0;
     for (const auto& [order, count] : found) observed[next++] = count;
     const double expected = static_cast<double>(trials) / static_cast<double>(orders);
-    const double off = deviation_of_chi_square(chi_square(observed, expected),
-                                               static_cast<double>(orders - 1));
+    const double off =
+        deviation_of_chi_square(chi_square(observed, expected), static_cast<double>(orders - 1));
     CAPTURE(n);
     CHECK(std::abs(off) < kFar);
   }

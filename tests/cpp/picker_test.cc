@@ -132,9 +132,9 @@ TEST_CASE("verbs behind a whole shuffle choose among its records") {
     }
   }
   for (const auto& [threads, memory] : kWays) {
-    CHECK(read(files().job({whole_shuffle(9), {Verb::kSkip, 100}, {Verb::kShard, 4, 2},
-                            {Verb::kRepeat, 2}},
-                           threads, memory))
+    CHECK(read(files().job(
+                   {whole_shuffle(9), {Verb::kSkip, 100}, {Verb::kShard, 4, 2}, {Verb::kRepeat, 2}},
+                   threads, memory))
               .rows == fourth);
   }
 }

@@ -14,7 +14,9 @@ using namespace headrace::testing;
 
 TEST_CASE("a scan finds what its policy says, for any cut into blocks") {
   std::mt19937_64 engine(23);
-  const auto below = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(engine); };
+  const auto below = [&](size_t n) {
+    return std::uniform_int_distribution<size_t>(0, n - 1)(engine);
+  };
   for (int round = 0; round < 300; ++round) {
     std::vector<uint8_t> recipe;
     for (size_t i = below(12); i != 0; --i) {

@@ -127,8 +127,8 @@ TEST_CASE("an empty batch") {
 TEST_CASE("the last of equal keys wins, also an empty one") {
   const std::string pair = entry("c", kTwo) + entry("c", kThree);
   CHECK(parse({{fixed("c")}, {}}, std::vector{context(pair)}) == "c:3");
-  CHECK(parse({{fixed("c")}, {}}, std::vector{context(entry("c", kTwo)) + context(entry("c", kThree))}) ==
-        "c:3");
+  CHECK(parse({{fixed("c")}, {}},
+              std::vector{context(entry("c", kTwo)) + context(entry("c", kThree))}) == "c:3");
   CHECK(parse({{ragged("c")}, {}}, std::vector{context(pair + entry("c", ""))}) == "c: counts 0");
   CHECK(parse({{fixed("c")}, {}}, std::vector{context(pair + entry("c", ""))}) ==
         "Inconsistent max number of elements for feature c: expected 1, but found 0");
@@ -137,12 +137,12 @@ TEST_CASE("the last of equal keys wins, also an empty one") {
 }
 
 TEST_CASE("defaults stand for absent context features only") {
-  const Wanted wanted{{with_default(fixed("c", Kind::kFloat, {2})),
-                       with_default(fixed("s", Kind::kBytes))}, {}};
-  CHECK(parse(wanted, std::vector<std::string>{
-                          context(entry("c", float_feature({1.5f, 1.5f})) +
-                                  entry("s", bytes_feature({"x"}))),
-                          ""}) == "c:0000c03f,0000c03f,01010101,01010101; s:'x','default'");
+  const Wanted wanted{
+      {with_default(fixed("c", Kind::kFloat, {2})), with_default(fixed("s", Kind::kBytes))}, {}};
+  CHECK(parse(wanted, std::vector<std::string>{context(entry("c", float_feature({1.5f, 1.5f})) +
+                                                       entry("s", bytes_feature({"x"}))),
+                                               ""}) ==
+        "c:0000c03f,0000c03f,01010101,01010101; s:'x','default'");
   CHECK(parse({{with_default(fixed("c"))}, {}}, std::vector{context(entry("c", ""))}) ==
         "Unexpected number of elements in example <unknown>");
 }
@@ -260,9 +260,10 @@ TEST_CASE("features of another kind, also empty ones, and malformed lists") {
           "Name: <unknown>, Feature list: f, Index: 1.  Data types don't match. Expected type: "
           "int64");
   }
-  CHECK(parse({{}, {ragged("f", Kind::kFloat)}},
-              std::vector{lists(entry("f", rows({delimited(2, delimited(1, "12345"))})))}) ==
-        "Name: <unknown>, Feature list: f, Index: 0.  Data types don't match. Expected type: float");
+  CHECK(
+      parse({{}, {ragged("f", Kind::kFloat)}},
+            std::vector{lists(entry("f", rows({delimited(2, delimited(1, "12345"))})))}) ==
+      "Name: <unknown>, Feature list: f, Index: 0.  Data types don't match. Expected type: float");
   CHECK(parse({{}, {ragged("f")}}, std::vector{lists(entry("f", rows({"\x1a"})))}) ==
         "Error in sequence feature f in example <unknown>");
   CHECK(parse({{}, {ragged("f")}}, std::vector{lists(entry("f", "\x12"))}) ==

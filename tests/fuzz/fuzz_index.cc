@@ -28,7 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   static const int kFile = memfd_create("index", 0);
   static const std::string kPath = "/proc/self/fd/" + std::to_string(kFile);
-  if (ftruncate(kFile, 0) != 0 || pwrite(kFile, bytes.data(), size, 0) != ssize_t(size)) std::abort();
+  if (ftruncate(kFile, 0) != 0 || pwrite(kFile, bytes.data(), size, 0) != ssize_t(size))
+    std::abort();
   try {
     const auto index = read_index(kPath);
     for (uint64_t i = 0; i < std::min<uint64_t>(index->count(), 1000); ++i) {

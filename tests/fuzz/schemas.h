@@ -25,14 +25,15 @@ inline SequenceSchemas sequence_schemas(bool strict) {
   using enum Kind;
   using enum Layout;
   std::vector<Column> context = {
-      column("a", kInt64, kFixed),     column("b", kFloat, kFixed, {2}), column("c", kBytes, kFixed),
-      column("d", kInt64, kRagged),    column("e", kFloat, kRagged),     column("f", kBytes, kRagged),
+      column("a", kInt64, kFixed),      column("b", kFloat, kFixed, {2}),
+      column("c", kBytes, kFixed),      column("d", kInt64, kRagged),
+      column("e", kFloat, kRagged),     column("f", kBytes, kRagged),
       column("g", kBytes, kFixed, {2}),
   };
   std::vector<Column> lists = {
-      column("a", kInt64, kSequence),  column("b", kFloat, kSequence, {2}),
-      column("c", kBytes, kSequence),  column("d", kInt64, kRagged),
-      column("e", kFloat, kRagged),    column("f", kBytes, kRagged),
+      column("a", kInt64, kSequence),      column("b", kFloat, kSequence, {2}),
+      column("c", kBytes, kSequence),      column("d", kInt64, kRagged),
+      column("e", kFloat, kRagged),        column("f", kBytes, kRagged),
       column("g", kBytes, kSequence, {2}),
   };
   for (auto* columns : {&context, &lists}) {
