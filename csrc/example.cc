@@ -20,6 +20,10 @@ constexpr uint8_t kPackedTag = 0x0a;  // field 1 of each list
 constexpr size_t kOtherNames = 512;  // unwanted names that are remembered, a power of two
 constexpr size_t kSlotsPerName = 32;
 constexpr int kSeeds = 64;  // tried
+// After a record in which guesses were wrong so often, by its size, so many records have none.
+constexpr size_t kFewSurprises = 3;
+constexpr size_t kBytesPerSurprise = 64;
+constexpr uint32_t kUnordered = 63;
 
 uint8_t kind_tag(Kind kind) { return static_cast<uint8_t>(static_cast<unsigned>(kind) << 3 | 2); }
 
@@ -190,16 +194,19 @@ bool Locator::locate_one(ByteView record, uint64_t* cells, size_t stride) {
 
   uint64_t duplicate = 0;
   Name** link = &first_;  // where the guess of the next name is kept
+  const bool ordered = unordered_ == 0;
+  size_t surprises = 0;
 
   // Takes an entry of a name that is remembered, if all its lengths are of kLength bytes and agree.
   const auto take = [&]<size_t kLength>() {
     Name* name = *link;
-    if (!name->matches<kLength>(p)) {
+    if (!ordered || !name->matches<kLength>(p)) {
       Name* const found = guess(p + kLength + 3, p[kLength + 2]);
       if (!found->matches<kLength>(p)) return false;
       // If only a feature is missing here, the order that was learnt still holds.
-      if (found != name->next && found != name->next->next) *link = found;
+      if (ordered && found != name->next && found != name->next->next) *link = found;
       name = found;
+      ++surprises;
     }
     uint64_t wrong = 0;
     const auto length_at = [&wrong](const uint8_t* at) -> uint64_t {
@@ -260,6 +267,11 @@ bool Locator::locate_one(ByteView record, uint64_t* cells, size_t stride) {
     *link = name;
     link = &name->next;
     p = entry.end;
+  }
+  if (!ordered) {
+    --unordered_;
+  } else if (surprises > kFewSurprises && surprises * kBytesPerSurprise > record.size) {
+    unordered_ = kUnordered;
   }
   return duplicate == 0;
 }

@@ -85,6 +85,7 @@ class Locator {
   uint64_t seed_ = 0;
   unsigned shift_ = 0;
   Name* first_ = nullptr;  // the name that a record began with
+  uint32_t unordered_ = 0;  // so many records to come are not expected to keep an order
 };
 
 }  // namespace headrace
