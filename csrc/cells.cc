@@ -5,8 +5,6 @@
 #include <cstring>
 #include <string>
 
-#include "convert.h"
-#include "kernels/copier.h"
 #include "kernels/kernels.h"
 
 namespace headrace {
@@ -17,20 +15,6 @@ size_t stride_for(size_t records) { return (records + 7) / 8 * 8 | 8; }
 
 bool is_single(const Column& column) { return column.elements == 1; }
 
-// Columns whose cells become the values themselves while measuring: single numbers, unless a
-// default would have to be widened first.
-bool is_direct(const Column& column) {
-  return column.layout == Layout::kFixed && is_single(column) &&
-         (column.type == Type::kInt64 || column.type == Type::kFloat32 || !column.default_numbers);
-}
-
-std::string out_of_range(const std::string& value, Type type) {
-  return "Value " + value + " is out of range for " + name_of(type) + ".";
-}
-
-// Short lists are decoded many at a time.
-constexpr size_t kShortList = 64;
-constexpr size_t kGathered = 4096;
 static_assert(kNoList == Cell::missing());
 
 // Reads an unpacked varint of at most ten bytes. Null if there is none before `end`; kSlop bytes
@@ -56,6 +40,11 @@ const uint8_t* read_varint(const uint8_t* p, const uint8_t* end, uint64_t& value
 }
 
 }  // namespace
+
+bool Cells::is_direct(const Column& column) {
+  return column.layout == Layout::kFixed && is_single(column) &&
+         (column.type == Type::kInt64 || column.type == Type::kFloat32 || !column.default_numbers);
+}
 
 Cells::Cells(std::shared_ptr<const Schema> schema, ParseMode mode)
     : schema_(std::move(schema)), mode_(mode), locator_(schema_), exact_(schema_, mode),
@@ -372,180 +361,6 @@ Amount Cells::amount(size_t c, size_t first, size_t n) const {
     for (size_t i = first; i < first + n; ++i) amount.values += measured.counts[i];
   }
   return amount;
-}
-
-void Cells::store_numbers(size_t c, size_t first, size_t n, Target target) {
-  const Column& column = column_at(c);
-  uint8_t* const out = target.data;
-  const uint64_t* const cell = cells(c) + first;
-  const size_t row_size = column.elements * size_of(column.type);
-  if (is_direct(column)) {
-    if (column.type == Type::kInt64) {
-      std::memcpy(out, cell, n * sizeof(int64_t));
-    } else if (column.kind == Kind::kInt64) {
-      const auto* values = reinterpret_cast<const int64_t*>(cell);
-      for (size_t i = 0;; ++i) {
-        i += convert_int64s(values + i, n - i, column.type, out + i * row_size);
-        if (i == n) break;
-        fail(first + i, column, out_of_range(std::to_string(values[i]), column.type));
-      }
-    } else if (column.type == Type::kFloat32) {
-      for (size_t i = 0; i < n; ++i) {
-        const auto bits = static_cast<uint32_t>(cell[i]);
-        std::memcpy(out + i * sizeof bits, &bits, sizeof bits);
-      }
-    } else {
-      for (size_t i = 0; i < n; ++i) {
-        const auto value = std::bit_cast<float>(static_cast<uint32_t>(cell[i]));
-        if (convert_floats(&value, 1, column.type, out + i * row_size) != 1) {
-          fail(first + i, column, out_of_range(std::to_string(value), column.type));
-        }
-      }
-    }
-    return;
-  }
-  const bool copied = column.kind == Kind::kFloat ? column.type == Type::kFloat32
-                                                  : column.layout == Layout::kRaw && !column.big_endian;
-  const Copier copy(target.far);
-  for (size_t i = 0; i < n; ++i) {
-    if (copied && Cell::form(cell[i]) == Cell::kPacked) {
-      copy(out + i * row_size, bytes_of(first + i, cell[i]), row_size);
-    } else {
-      store_row(c, cell[i], first + i, out + i * row_size);
-    }
-  }
-}
-
-// One row of a fixed column that is not direct.
-void Cells::store_row(size_t c, uint64_t cell, size_t record, uint8_t* out) {
-  const Column& column = column_at(c);
-  const size_t n = column.elements, row_size = n * size_of(column.type);
-  if (Cell::form(cell) == Cell::kMissing) {
-    if (column.default_numbers) std::memcpy(out, column.default_numbers->data(), row_size);
-    return;
-  }
-  if (column.layout == Layout::kRaw) {
-    const uint8_t* const data = Cell::form(cell) == Cell::kSide
-                                    ? side_strings_[side_of(cell).begin].data
-                                    : bytes_of(record, cell);
-    std::memcpy(out, data, row_size);
-    if (column.big_endian) swap_bytes(out, n, column.type);
-    return;
-  }
-  if (column.type == Type::kInt64) {
-    copy_int64s(cell, record, reinterpret_cast<int64_t*>(out), n);
-  } else if (column.type == Type::kFloat32) {
-    copy_floats(cell, record, reinterpret_cast<float*>(out), n);
-  } else if (column.kind == Kind::kInt64) {
-    wide_int64s_.resize(n);
-    if (!copy_int64s(cell, record, wide_int64s_.data(), n)) return;
-    const size_t good = convert_int64s(wide_int64s_.data(), n, column.type, out);
-    if (good != n) fail(record, column, out_of_range(std::to_string(wide_int64s_[good]), column.type));
-  } else {
-    wide_floats_.resize(n);
-    copy_floats(cell, record, wide_floats_.data(), n);
-    const size_t good = convert_floats(wide_floats_.data(), n, column.type, out);
-    if (good != n) fail(record, column, out_of_range(std::to_string(wide_floats_[good]), column.type));
-  }
-}
-
-// The n values of a counted cell. False if a varint turns out to be longer than ten bytes.
-bool Cells::copy_int64s(uint64_t cell, size_t record, int64_t* out, size_t n) {
-  if (n == 0) return true;
-  if (Cell::form(cell) == Cell::kSide) {
-    std::memcpy(out, side_int64s_.data() + side_of(cell).begin, n * sizeof *out);
-    return true;
-  }
-  if (kernels().decode_varints(bytes_of(record, cell), Cell::size(cell), out)) return true;
-  parse_exactly(record);
-  return false;
-}
-
-void Cells::copy_floats(uint64_t cell, size_t record, float* out, size_t n) const {
-  if (n == 0) return;
-  const void* const values = Cell::form(cell) == Cell::kSide
-                                 ? static_cast<const void*>(side_floats_.data() + side_of(cell).begin)
-                                 : bytes_of(record, cell);
-  std::memcpy(out, values, n * sizeof *out);
-}
-
-void Cells::store_splits(size_t c, size_t first, size_t n, int64_t base, int64_t* splits) const {
-  const Measured& measured = measured_[c];
-  if (column_at(c).kind == Kind::kBytes) {
-    const size_t begin = measured.begins[first];
-    for (size_t i = 0; i < n; ++i) {
-      splits[i] = base + static_cast<int64_t>(measured.begins[first + i + 1] - begin);
-    }
-    return;
-  }
-  for (size_t i = 0; i < n; ++i) splits[i] = base += measured.counts[first + i];
-}
-
-void Cells::store_values(size_t c, size_t first, size_t n, uint8_t* out) {
-  if (column_at(c).kind == Kind::kInt64) {
-    store_int64_lists(c, first, n, reinterpret_cast<int64_t*>(out));
-    return;
-  }
-  const auto& counts = measured_[c].counts;
-  const Copier copy(/*far=*/false);
-  for (size_t i = first; i < first + n; ++i) {
-    const uint64_t cell = cells(c)[i];
-    const size_t size = counts[i] * sizeof(float);
-    if (Cell::form(cell) == Cell::kPacked) {
-      copy(out, bytes_of(i, cell), size);
-    } else {
-      copy_floats(cell, i, reinterpret_cast<float*>(out), counts[i]);
-    }
-    out += size;
-  }
-}
-
-// Short packed lists are put behind one another, and decoded like one that is long.
-void Cells::store_int64_lists(size_t c, size_t first, size_t n, int64_t* out) {
-  const uint64_t* const cell = cells(c);
-  const auto& counts = measured_[c].counts;
-  uint8_t* const gathered = gathered_.data();
-  size_t begin = first, size = 0;  // what is gathered: from which record, how many bytes
-  int64_t* begin_out = out;
-  const auto decode = [&](size_t end) {
-    if (size != 0 && !kernels().decode_varints(gathered, size, begin_out)) {
-      int64_t* at = begin_out;  // one of them has a varint of more than ten bytes
-      for (size_t i = begin; i < end; at += counts[i++]) copy_int64s(cell[i], i, at, counts[i]);
-    }
-    size = 0;
-  };
-  for (size_t i = first; i < first + n; ++i) {
-    const bool missing = cell[i] == Cell::missing();
-    const size_t list_size = missing ? 0 : cell[i] >> 32;
-    if (list_size <= kShortList && size < kGathered) {
-      const uint8_t* const list = bytes_of(i, cell[i]);
-      std::memcpy(gathered + size, list, kShortList / 2);
-      if (list_size > kShortList / 2) {
-        std::memcpy(gathered + size + kShortList / 2, list + kShortList / 2, kShortList / 2);
-      }
-      size += list_size;
-    } else {
-      decode(i);
-      copy_int64s(cell[i], i, out, counts[i]);
-      begin = i + 1;
-      begin_out = out + counts[i];
-    }
-    out += counts[i];
-  }
-  decode(first + n);
-}
-
-void Cells::store_strings(size_t c, size_t first, size_t n, int64_t base, int64_t* offsets,
-                          Target target) const {
-  const Measured& measured = measured_[c];
-  const Copier copy(target.far);
-  uint8_t* out = target.data;
-  for (size_t k = measured.begins[first]; k < measured.begins[first + n]; ++k) {
-    const ByteView string = measured.strings[k];
-    if (string.size != 0) copy(out, string.data, string.size);
-    out += string.size;
-    *offsets++ = base += static_cast<int64_t>(string.size);
-  }
 }
 
 }  // namespace headrace

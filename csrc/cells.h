@@ -77,6 +77,8 @@ class Cells {
 
  private:
   static constexpr size_t kNone = SIZE_MAX;
+  // Short lists are decoded many at a time.
+  static constexpr size_t kShortList = 64, kGathered = 4096;  // bytes
 
   // A range of side_int64s_, side_floats_ or side_strings_.
   struct Side {
@@ -96,6 +98,9 @@ class Cells {
   }
   const Side& side_of(uint64_t cell) const { return sides_[Cell::offset(cell)]; }
 
+  // Columns whose cells become the values themselves while measuring: single numbers, unless a
+  // default would have to be widened first.
+  static bool is_direct(const Column& column);
   void measure_single_int64s(size_t column);
   void measure_single_floats(size_t column);
   void measure_fixed_numbers(size_t column);

@@ -27,7 +27,7 @@ ROOMS = [
     "locked_pages",
     "kernels wire buffer window shuffle refill",
     "source schema",
-    "record example parse_error exact sequence_feature sequence convert cells scan plan",
+    "record example parse_error exact sequence_feature sequence convert cells cells_store scan plan",
     "batch index index_build index_file extents fetcher selection",
     "outbox blocks pipeline filler assigner block_read streams file_order mixer gatherer lot picker"
     " parse loader writer",
@@ -39,8 +39,9 @@ ROOM_OF = {noun: number for number, room in enumerate(ROOMS) for noun in room.sp
 LARGEST_HEADER, LARGEST_SOURCE = 135, 370
 LARGER = {
     "batch.h": 180,  # the batch and the array that grows in it share their layout
-    "cells.cc": 470,  # every layout's way from list to cell, beside each other
+    "cells.h": 155,  # what both halves of the room share
     "crc32c.h": 150,  # one template, instantiated by each body
+    "varint.h": 150,  # the same
 }
 
 
