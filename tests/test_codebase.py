@@ -27,7 +27,8 @@ ROOMS = [
     "locked_pages",
     "kernels wire buffer window shuffle refill",
     "source schema",
-    "record example parse_error exact sequence_feature sequence convert cells cells_store scan plan",
+    "record example parse_error exact sequence_feature sequence convert cells cells_store",
+    "scan plan",
     "batch index index_build index_file extents fetcher selection",
     "outbox blocks pipeline filler assigner block_read streams file_order mixer gatherer lot picker"
     " parse loader writer",
