@@ -536,11 +536,11 @@ TEST_CASE("a cell that is not one varint stops the decoding and stays") {
       }
       Bytes block = cells.block;
       block.resize(block.size() + kSlop, 0x80);
+      const uint64_t absent = 7;
+      const uint64_t* const other = at % 2 == 0 ? &absent : nullptr;
       for_each_body([&](const Kernels& body) {
         std::vector<uint64_t> got = cells.cells;
         const std::vector<ByteView> records(got.size(), {block.data(), block.size()});
-        const uint64_t absent = 7;
-        const uint64_t* const other = size % 2 == 0 ? &absent : nullptr;
         REQUIRE(body.decode_single_varints(records.data(), got.data(), got.size(), other) == at);
         for (size_t i = 0; i < at; ++i) REQUIRE(static_cast<int64_t>(got[i]) == cells.values[i]);
         REQUIRE(got[at] == cells.cells[at]);
