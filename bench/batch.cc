@@ -124,70 +124,77 @@ void time_floats() {
   const auto fixed = [](size_t n) {
     return column_of(Kind::kFloat, kFixed, Type::kFloat32, {static_cast<int64_t>(n)});
   };
-  time_decoding("float32 scalar", column_of(Kind::kFloat, kFixed, Type::kFloat32),
-                [] { return floats(1); }, sum);
+  time_decoding(
+      "float32 scalar", column_of(Kind::kFloat, kFixed, Type::kFloat32), [] { return floats(1); },
+      sum);
   for (const size_t n : {10, 100, 1024}) {
-    time_decoding("float32[" + std::to_string(n) + "]", fixed(n), [&] { return floats(n); }, sum);
+    time_decoding(
+        "float32[" + std::to_string(n) + "]", fixed(n), [&] { return floats(n); }, sum);
   }
-  time_decoding("float64[100]", column_of(Kind::kFloat, kFixed, Type::kFloat64, {100}),
-                [] { return floats(100); }, [](const auto& row) { return sum_as<double>(row); });
-  time_decoding("float32, ragged, 0..20", column_of(Kind::kFloat, kRagged, Type::kFloat32),
-                [] { return floats(random_between(0, 20)); }, sum);
-  time_decoding("float32, ragged, 500..1500", column_of(Kind::kFloat, kRagged, Type::kFloat32),
-                [] { return floats(random_between(500, 1500)); }, sum);
+  time_decoding(
+      "float64[100]", column_of(Kind::kFloat, kFixed, Type::kFloat64, {100}),
+      [] { return floats(100); }, [](const auto& row) { return sum_as<double>(row); });
+  time_decoding(
+      "float32, ragged, 0..20", column_of(Kind::kFloat, kRagged, Type::kFloat32),
+      [] { return floats(random_between(0, 20)); }, sum);
+  time_decoding(
+      "float32, ragged, 500..1500", column_of(Kind::kFloat, kRagged, Type::kFloat32),
+      [] { return floats(random_between(500, 1500)); }, sum);
 }
 
 void time_ints() {
   using enum Layout;
   const auto sum = [](const auto& row) { return sum_as<int64_t>(row); };
-  const auto fixed = [](int64_t n) {
-    return column_of(Kind::kInt64, kFixed, Type::kInt64, {n});
-  };
+  const auto fixed = [](int64_t n) { return column_of(Kind::kInt64, kFixed, Type::kInt64, {n}); };
   const Column ragged = column_of(Kind::kInt64, kRagged, Type::kInt64);
-  const struct {
-    size_t shortest, longest;
-  } widths[] = {{1, 1}, {2, 2}, {1, 3}, {3, 5}, {9, 9}};
+  const struct { size_t shortest, longest; } widths[] = {{1, 1}, {2, 2}, {1, 3}, {3, 5}, {9, 9}};
   for (const auto& [shortest, longest] : widths) {
     const size_t low = shortest, high = longest;
     const std::string width =
         ", varints of " + std::to_string(low) + (low == high ? "" : ".." + std::to_string(high));
-    time_decoding("int64 scalar" + width, column_of(Kind::kInt64, kFixed, Type::kInt64),
-                  [&] { return ints(1, low, high); }, sum);
-    time_decoding("int64[64]" + width, fixed(64), [&] { return ints(64, low, high); }, sum);
-    time_decoding("int64, ragged, 0..3" + width, ragged,
-                  [&] { return ints(random_between(0, 3), low, high); }, sum);
-    time_decoding("int64, ragged, 0..20" + width, ragged,
-                  [&] { return ints(random_between(0, 20), low, high); }, sum);
-    time_decoding("int64, ragged, 128..1024" + width, ragged,
-                  [&] { return ints(random_between(128, 1024), low, high); }, sum);
+    time_decoding(
+        "int64 scalar" + width, column_of(Kind::kInt64, kFixed, Type::kInt64),
+        [&] { return ints(1, low, high); }, sum);
+    time_decoding(
+        "int64[64]" + width, fixed(64), [&] { return ints(64, low, high); }, sum);
+    time_decoding(
+        "int64, ragged, 0..3" + width, ragged,
+        [&] { return ints(random_between(0, 3), low, high); }, sum);
+    time_decoding(
+        "int64, ragged, 0..20" + width, ragged,
+        [&] { return ints(random_between(0, 20), low, high); }, sum);
+    time_decoding(
+        "int64, ragged, 128..1024" + width, ragged,
+        [&] { return ints(random_between(128, 1024), low, high); }, sum);
   }
-  time_decoding("int32 scalar, varints of 1..3", column_of(Kind::kInt64, kFixed, Type::kInt32),
-                [] { return ints(1, 1, 3); }, [](const auto& row) { return sum_as<int32_t>(row); });
-  time_decoding("int32[64], varints of 1..3", column_of(Kind::kInt64, kFixed, Type::kInt32, {64}),
-                [] { return ints(64, 1, 3); },
-                [](const auto& row) { return sum_as<int32_t>(row); });
+  time_decoding(
+      "int32 scalar, varints of 1..3", column_of(Kind::kInt64, kFixed, Type::kInt32),
+      [] { return ints(1, 1, 3); }, [](const auto& row) { return sum_as<int32_t>(row); });
+  time_decoding(
+      "int32[64], varints of 1..3", column_of(Kind::kInt64, kFixed, Type::kInt32, {64}),
+      [] { return ints(64, 1, 3); }, [](const auto& row) { return sum_as<int32_t>(row); });
 }
 
 void time_strings() {
   using enum Layout;
   for (const size_t size : {8, 100, 1000, 100'000}) {
-    time_decoding("bytes scalar of " + std::to_string(size),
-                  column_of(Kind::kBytes, kFixed, Type::kBytes), [&] { return strings(1, size); },
-                  sum_of_text);
+    time_decoding(
+        "bytes scalar of " + std::to_string(size), column_of(Kind::kBytes, kFixed, Type::kBytes),
+        [&] { return strings(1, size); }, sum_of_text);
   }
-  time_decoding("bytes of 12, ragged, 0..10", column_of(Kind::kBytes, kRagged, Type::kBytes),
-                [] { return strings(random_between(0, 10), 12); }, sum_of_text);
-  const auto raw = [](Type type, int64_t n) {
-    return column_of(Kind::kBytes, kRaw, type, {n});
-  };
-  time_decoding("raw uint8[768]", raw(Type::kUInt8, 768), [] { return strings(1, 768); },
-                sum_of_text);
-  time_decoding("raw uint8[150528]", raw(Type::kUInt8, 150'528), [] { return strings(1, 150'528); },
-                sum_of_text);
+  time_decoding(
+      "bytes of 12, ragged, 0..10", column_of(Kind::kBytes, kRagged, Type::kBytes),
+      [] { return strings(random_between(0, 10), 12); }, sum_of_text);
+  const auto raw = [](Type type, int64_t n) { return column_of(Kind::kBytes, kRaw, type, {n}); };
+  time_decoding(
+      "raw uint8[768]", raw(Type::kUInt8, 768), [] { return strings(1, 768); }, sum_of_text);
+  time_decoding(
+      "raw uint8[150528]", raw(Type::kUInt8, 150'528), [] { return strings(1, 150'528); },
+      sum_of_text);
   Column swapped = raw(Type::kFloat32, 256);
   swapped.big_endian = true;
-  time_decoding("raw float32[256], big-endian", swapped, [] { return strings(1, 1024); },
-                sum_of_text);
+  time_decoding(
+      "raw float32[256], big-endian", swapped, [] { return strings(1, 1024); }, sum_of_text);
 }
 
 }  // namespace

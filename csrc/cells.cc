@@ -13,8 +13,6 @@ namespace {
 // The columns of cells begin in different sets of the cache.
 size_t stride_for(size_t records) { return (records + 7) / 8 * 8 | 8; }
 
-bool is_single(const Column& column) { return column.elements == 1; }
-
 static_assert(kNoList == Cell::missing());
 
 // Reads an unpacked varint of at most ten bytes. Null if there is none before `end`; kSlop bytes
@@ -42,13 +40,17 @@ const uint8_t* read_varint(const uint8_t* p, const uint8_t* end, uint64_t& value
 }  // namespace
 
 bool Cells::is_direct(const Column& column) {
-  return column.layout == Layout::kFixed && is_single(column) &&
+  return column.layout == Layout::kFixed && column.elements == 1 &&
          (column.type == Type::kInt64 || column.type == Type::kFloat32 || !column.default_numbers);
 }
 
 Cells::Cells(std::shared_ptr<const Schema> schema, ParseMode mode)
-    : schema_(std::move(schema)), mode_(mode), locator_(schema_), exact_(schema_, mode),
-      measured_(schema_->size()), gathered_(kGathered + kShortList + kSlop) {}
+    : schema_(std::move(schema)),
+      mode_(mode),
+      locator_(schema_),
+      exact_(schema_, mode),
+      measured_(schema_->size()),
+      gathered_(kGathered + kShortList + kSlop) {}
 
 void Cells::locate(std::span<const ByteView> records, const RowOf& row_of) {
   records_ = records;
@@ -158,7 +160,7 @@ void Cells::measure_growing_numbers(size_t c) {
       if (size > Cell::kLargestSize || size % sizeof(float) != 0) measure_list(c, i);
     }
   }
-  if (column.layout != Layout::kSequence || is_single(column)) return;
+  if (column.layout != Layout::kSequence || column.elements == 1) return;
   for (size_t i = 0; i < n; ++i) {
     if (counts[i] % column.elements != 0) measure_list(c, i);
   }
@@ -179,8 +181,8 @@ void Cells::measure_strings(size_t c) {
   strings.clear();
   begins.resize(records_.size() + 1);
   const bool fixed = column.layout == Layout::kFixed;
-  const bool takes_one = fixed ? is_single(column)
-                               : column.layout == Layout::kRagged || is_single(column);
+  const bool takes_one =
+      fixed ? column.elements == 1 : column.layout == Layout::kRagged || column.elements == 1;
   for (size_t i = 0; i < records_.size(); ++i) {
     begins[i] = strings.size();
     if (Cell::form(cell[i]) == Cell::kPacked && takes_one) {
@@ -213,8 +215,7 @@ void Cells::measure_raw(size_t c) {
 }
 
 // Whether a cell holds packed numbers in full, and how many.
-bool Cells::count_packed(const Column& column, size_t record, uint64_t cell,
-                         size_t& count) const {
+bool Cells::count_packed(const Column& column, size_t record, uint64_t cell, size_t& count) const {
   if (Cell::form(cell) != Cell::kPacked) return false;
   const size_t size = Cell::size(cell);
   if (column.kind == Kind::kFloat) {
@@ -308,9 +309,12 @@ uint64_t Cells::keep_exact(size_t c) {
     return add_side(side.size() - values.size(), values.size());
   };
   switch (column_at(c).kind) {
-    case Kind::kInt64: return keep(side_int64s_, exact_.int64s(c));
-    case Kind::kFloat: return keep(side_floats_, exact_.floats(c));
-    default: return keep(side_strings_, exact_.strings(c));
+    case Kind::kInt64:
+      return keep(side_int64s_, exact_.int64s(c));
+    case Kind::kFloat:
+      return keep(side_floats_, exact_.floats(c));
+    default:
+      return keep(side_strings_, exact_.strings(c));
   }
 }
 

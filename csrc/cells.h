@@ -1,7 +1,8 @@
 // Cells: the features of a run of records, found, checked and counted, on their way to a batch.
 //
 // One thread's scratch, reused. For what a ragged column takes must be known before the place of
-// its values is, locate() and measure() do all that needs no place; the store functions write to it.
+// its values is, locate() and measure() do all that needs no place; the store functions write to
+// it.
 #pragma once
 
 #include <cstdint>

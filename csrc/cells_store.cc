@@ -47,8 +47,9 @@ void Cells::store_numbers(size_t c, size_t first, size_t n, Target target) {
     }
     return;
   }
-  const bool copied = column.kind == Kind::kFloat ? column.type == Type::kFloat32
-                                                  : column.layout == Layout::kRaw && !column.big_endian;
+  const bool copied = column.kind == Kind::kFloat
+                          ? column.type == Type::kFloat32
+                          : column.layout == Layout::kRaw && !column.big_endian;
   const Copier copy(target.far);
   for (size_t i = 0; i < n; ++i) {
     if (copied && Cell::form(cell[i]) == Cell::kPacked) {
@@ -83,12 +84,14 @@ void Cells::store_row(size_t c, uint64_t cell, size_t record, uint8_t* out) {
     wide_int64s_.resize(n);
     if (!copy_int64s(cell, record, wide_int64s_.data(), n)) return;
     const size_t good = convert_int64s(wide_int64s_.data(), n, column.type, out);
-    if (good != n) fail(record, column, out_of_range(std::to_string(wide_int64s_[good]), column.type));
+    if (good != n)
+      fail(record, column, out_of_range(std::to_string(wide_int64s_[good]), column.type));
   } else {
     wide_floats_.resize(n);
     copy_floats(cell, record, wide_floats_.data(), n);
     const size_t good = convert_floats(wide_floats_.data(), n, column.type, out);
-    if (good != n) fail(record, column, out_of_range(std::to_string(wide_floats_[good]), column.type));
+    if (good != n)
+      fail(record, column, out_of_range(std::to_string(wide_floats_[good]), column.type));
   }
 }
 
@@ -106,9 +109,10 @@ bool Cells::copy_int64s(uint64_t cell, size_t record, int64_t* out, size_t n) {
 
 void Cells::copy_floats(uint64_t cell, size_t record, float* out, size_t n) const {
   if (n == 0) return;
-  const void* const values = Cell::form(cell) == Cell::kSide
-                                 ? static_cast<const void*>(side_floats_.data() + side_of(cell).begin)
-                                 : bytes_of(record, cell);
+  const void* const values =
+      Cell::form(cell) == Cell::kSide
+          ? static_cast<const void*>(side_floats_.data() + side_of(cell).begin)
+          : bytes_of(record, cell);
   std::memcpy(out, values, n * sizeof *out);
 }
 

@@ -50,7 +50,8 @@ size_t to_bool(const int64_t* values, size_t n, uint8_t* out) {
 uint16_t to_float16(float value) {
   const auto bits = std::bit_cast<uint32_t>(value);
   const uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000) return static_cast<uint16_t>(sign | 0x7e00 | (magnitude >> 13 & 0x1ff));
+  if (magnitude > 0x7f800000)
+    return static_cast<uint16_t>(sign | 0x7e00 | (magnitude >> 13 & 0x1ff));
   if (magnitude >= 0x47800000) return static_cast<uint16_t>(sign | 0x7c00);
   if (magnitude < 0x38800000) {  // subnormal: the addition rounds
     const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
@@ -81,29 +82,43 @@ size_t to_half(const float* values, size_t n, uint8_t* out) {
 
 size_t convert_int64s(const int64_t* values, size_t n, Type type, uint8_t* out) {
   switch (type) {
-    case Type::kBool: return to_bool(values, n, out);
-    case Type::kInt8: return narrow<int8_t>(values, n, out);
-    case Type::kInt16: return narrow<int16_t>(values, n, out);
-    case Type::kInt32: return narrow<int32_t>(values, n, out);
-    case Type::kUInt8: return narrow<uint8_t>(values, n, out);
-    case Type::kUInt16: return narrow<uint16_t>(values, n, out);
-    case Type::kUInt32: return narrow<uint32_t>(values, n, out);
-    case Type::kUInt64: return narrow<uint64_t>(values, n, out);
-    default: std::memcpy(out, values, n * sizeof(int64_t)); return n;
+    case Type::kBool:
+      return to_bool(values, n, out);
+    case Type::kInt8:
+      return narrow<int8_t>(values, n, out);
+    case Type::kInt16:
+      return narrow<int16_t>(values, n, out);
+    case Type::kInt32:
+      return narrow<int32_t>(values, n, out);
+    case Type::kUInt8:
+      return narrow<uint8_t>(values, n, out);
+    case Type::kUInt16:
+      return narrow<uint16_t>(values, n, out);
+    case Type::kUInt32:
+      return narrow<uint32_t>(values, n, out);
+    case Type::kUInt64:
+      return narrow<uint64_t>(values, n, out);
+    default:
+      std::memcpy(out, values, n * sizeof(int64_t));
+      return n;
   }
 }
 
 size_t convert_floats(const float* values, size_t n, Type type, uint8_t* out) {
   switch (type) {
-    case Type::kFloat16: return to_half<to_float16, 0x7c00>(values, n, out);
-    case Type::kBFloat16: return to_half<to_bfloat16, 0x7f80>(values, n, out);
+    case Type::kFloat16:
+      return to_half<to_float16, 0x7c00>(values, n, out);
+    case Type::kBFloat16:
+      return to_half<to_bfloat16, 0x7f80>(values, n, out);
     case Type::kFloat64:
       for (size_t i = 0; i < n; ++i) {
         const double value = values[i];
         std::memcpy(out + i * sizeof value, &value, sizeof value);
       }
       return n;
-    default: std::memcpy(out, values, n * sizeof(float)); return n;
+    default:
+      std::memcpy(out, values, n * sizeof(float));
+      return n;
   }
 }
 

@@ -30,7 +30,8 @@ uint8_t kind_tag(Kind kind) { return static_cast<uint8_t>(static_cast<unsigned>(
 // The tag of an unpacked value, where just one must be there; else what no byte is. Whoever reads a
 // cell of such a column looks whether it holds one value.
 uint16_t unpacked_tag(const Column& column) {
-  if (column.layout != Layout::kFixed || column.elements != 1 || column.kind == Kind::kBytes) return 0x100;
+  if (column.layout != Layout::kFixed || column.elements != 1 || column.kind == Kind::kBytes)
+    return 0x100;
   return column.kind == Kind::kInt64 ? 0x08 : 0x0d;
 }
 
@@ -80,11 +81,10 @@ bool read_entry(const uint8_t* p, const uint8_t* end, Entry& entry) {
 // The cell of a list body [p, end): packed if one length-delimited field fills it.
 uint64_t cell_of_list(ByteView record, const uint8_t* p, const uint8_t* end) {
   const uint8_t* const payload = open_last(p, end, kPackedTag);
-  return payload != nullptr
-             ? Cell::pack(Cell::kPacked, static_cast<uint64_t>(end - payload),
-                          static_cast<uint64_t>(payload - record.data))
-             : Cell::pack(Cell::kList, static_cast<uint64_t>(end - p),
-                          static_cast<uint64_t>(p - record.data));
+  return payload != nullptr ? Cell::pack(Cell::kPacked, static_cast<uint64_t>(end - payload),
+                                         static_cast<uint64_t>(payload - record.data))
+                            : Cell::pack(Cell::kList, static_cast<uint64_t>(end - p),
+                                         static_cast<uint64_t>(p - record.data));
 }
 
 // First 8 and last 8 bytes of a key, and its size. Reads at least 8 bytes.
@@ -144,12 +144,14 @@ Locator::Locator(std::shared_ptr<const Schema> schema) : schema_(std::move(schem
 // Takes the seed with which the fewest wanted names share a slot: nearly always none. Those that
 // have no slot are found by reading their entries.
 void Locator::choose_hash() {
-  const auto bits = static_cast<unsigned>(std::bit_width(kSlotsPerName * schema_->size() + kOtherNames));
+  const auto bits =
+      static_cast<unsigned>(std::bit_width(kSlotsPerName * schema_->size() + kOtherNames));
   shift_ = 64 - bits;
   std::vector<uint64_t> mixed(schema_->size());
   for (size_t i = 0; i < schema_->size(); ++i) {
     const std::string padded = schema_->columns()[i].key + std::string(kSlop, '\0');
-    mixed[i] = mix(reinterpret_cast<const uint8_t*>(padded.data()), schema_->columns()[i].key.size());
+    mixed[i] =
+        mix(reinterpret_cast<const uint8_t*>(padded.data()), schema_->columns()[i].key.size());
   }
   uint64_t seed = 0x9e3779b97f4a7c15;
   size_t fewest = SIZE_MAX;
@@ -180,7 +182,8 @@ inline Locator::Name* Locator::guess(const uint8_t* key, size_t size) {
 Locator::Name* Locator::recall(std::string_view key) {
   const int column = schema_->find(key);
   if (column != Schema::kNotWanted) return &names_[static_cast<size_t>(column)];
-  const uint64_t slot = mix(reinterpret_cast<const uint8_t*>(key.data()), key.size()) * seed_ >> shift_;
+  const uint64_t slot =
+      mix(reinterpret_cast<const uint8_t*>(key.data()), key.size()) * seed_ >> shift_;
   Name& name = names_[schema_->size() + slot % kOtherNames];
   if (key.size() <= Name::kLongestKey) name.set(key);
   return &name;
@@ -286,8 +289,7 @@ void Locator::locate(std::span<const ByteView> records, uint64_t* cells, size_t 
         __builtin_prefetch(later.data + at);
       }
     }
-    if (records[i].size > Cell::kLargestSize ||
-        !locate_one(records[i], cells + i, stride)) {
+    if (records[i].size > Cell::kLargestSize || !locate_one(records[i], cells + i, stride)) {
       refused.push_back(static_cast<uint32_t>(i));
     }
   }

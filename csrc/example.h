@@ -84,7 +84,7 @@ class Locator {
   std::vector<uint32_t> table_;  // hash of a key -> index of the name that may have it
   uint64_t seed_ = 0;
   unsigned shift_ = 0;
-  Name* first_ = nullptr;  // the name that a record began with
+  Name* first_ = nullptr;   // the name that a record began with
   uint32_t unordered_ = 0;  // so many records to come are not expected to keep an order
 };
 

@@ -12,20 +12,6 @@ namespace {
 constexpr size_t kGroupBytes = size_t{256} << 10;  // parsed at a time, to stay in the cache
 constexpr size_t kGroupRows = 4096;
 
-Streams::Rules rules_of(const LoaderJob& job) {
-  const uint64_t slots = job.interleaving.slots;
-  return {.slots = slots,
-          .turn_length = job.interleaving.turn_length,
-          .fill_on_visit = job.interleaving.fill_on_visit,
-          .repeats = job.may_repeat(),
-          .on_corruption = job.on_corruption,
-          .verify = job.options.verify,
-          // With what is read behind it, a default block fits its buffer.
-          .block_size = job.options.block_size != 0 ? job.options.block_size
-                                                    : job.block_size() - BlockRead::kBehind - kSlop,
-          .ahead = std::max<uint64_t>(8, 2 * slots)};
-}
-
 }  // namespace
 
 Gatherer::Gatherer(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout, Outbox& outbox)
@@ -33,7 +19,7 @@ Gatherer::Gatherer(const LoaderJob& job, std::shared_ptr<const BatchLayout> layo
       layout_(std::move(layout)),
       outbox_(outbox),
       parts_(job.verbs),
-      streams_(job.files, rules_of(job)),
+      streams_(job.files, Streams::Rules::of(job)),
       inner_(parts_.before),
       outer_(parts_.behind),
       outer_has_verbs_(!parts_.behind.empty()),

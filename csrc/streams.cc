@@ -12,6 +12,20 @@ constexpr size_t kDense = 8;       // records of a block
 
 }  // namespace
 
+Streams::Rules Streams::Rules::of(const LoaderJob& job) {
+  const uint64_t slots = job.interleaving.slots;
+  return {.slots = slots,
+          .turn_length = job.interleaving.turn_length,
+          .fill_on_visit = job.interleaving.fill_on_visit,
+          .repeats = job.may_repeat(),
+          .on_corruption = job.on_corruption,
+          .verify = job.options.verify,
+          // With what is read behind it, a default block fits its buffer.
+          .block_size = job.options.block_size != 0 ? job.options.block_size
+                                                    : job.block_size() - BlockRead::kBehind - kSlop,
+          .ahead = std::max<uint64_t>(8, 2 * slots)};
+}
+
 Streams::Streams(std::vector<std::string> files, Rules rules)
     : files_(std::move(files)), rules_(rules), slots_(rules.slots) {
   for (const std::string& path : files_) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "block_read.h"
+#include "pipeline.h"
 #include "position.h"
 
 namespace headrace {
@@ -27,6 +28,8 @@ class Streams {
     bool verify = true;
     uint64_t block_size;
     uint64_t ahead;  // blocks read ahead of the order, all files together
+
+    static Rules of(const LoaderJob& job);
   };
 
   // Looks at every file. Throws Error{kSystem} for one that cannot be read; under kTf such a file

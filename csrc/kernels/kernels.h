@@ -35,11 +35,12 @@ struct Kernels {
   // contents of out are then unspecified.
   bool (*decode_varints)(const uint8_t* p, size_t n, int64_t* out);
 
-  // Scalars. Cell i comes in as (size << 32 | offset) of a packed list inside records[i] and goes out
-  // as the value of its one varint. Stops at the first cell that does not hold exactly one varint
-  // of 1 to 10 bytes, leaving it as it was; returns its index, `n` if there is none. The offset of
-  // a cell whose size is none of these need not mean anything; behind other lists kSlop bytes must
-  // be readable. A cell of kNoList becomes *absent, unless that is null: then it stops, too.
+  // Scalars. Cell i comes in as (size << 32 | offset) of a packed list inside records[i] and goes
+  // out as the value of its one varint. Stops at the first cell that does not hold exactly one
+  // varint of 1 to 10 bytes, leaving it as it was; returns its index, `n` if there is none. The
+  // offset of a cell whose size is none of these need not mean anything; behind other lists kSlop
+  // bytes must be readable. A cell of kNoList becomes *absent, unless that is null: then it stops,
+  // too.
   size_t (*decode_single_varints)(const ByteView* records, uint64_t* cells, size_t n,
                                   const uint64_t* absent);
 
@@ -47,8 +48,7 @@ struct Kernels {
   // counts as an empty one at its beginning; counts[i] becomes the number of its varints. Stops at
   // the first cell whose size is 2^30 or more, or whose list does not end with a terminator;
   // returns its index, `n` if there is none. kSlop bytes behind lists must be readable.
-  size_t (*count_lists)(const ByteView* records, const uint64_t* cells, size_t n,
-                        uint32_t* counts);
+  size_t (*count_lists)(const ByteView* records, const uint64_t* cells, size_t n, uint32_t* counts);
 
   // Copies n bytes to a place that nobody reads soon, past the caches where the CPU can: they keep
   // what they hold, and no line is read only to be overwritten. Other threads may read the copies

@@ -1,8 +1,9 @@
 // Base-128 varints, shared by the bodies. Internal linkage: see words.h.
 //
 // A body's `Isa` gives continued(p), a bit for each of the 64 bytes at p that does not end a
-// varint, continued_16(p), the same for 16 bytes, continued_first(p), for the kAtOnce bytes that cost least, extract(word, mask), which packs the bits under a
-// mask of VarintMasks::low, and extract_two(word, mask), the same for VarintMasks::high.
+// varint, continued_16(p), the same for 16 bytes, continued_first(p), for the kAtOnce bytes that
+// cost least, extract(word, mask), which packs the bits under a mask of VarintMasks::low, and
+// extract_two(word, mask), the same for VarintMasks::high.
 #pragma once
 
 #include "kernels/kernels.h"

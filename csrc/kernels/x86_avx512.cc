@@ -231,8 +231,8 @@ bool decode_varints(const uint8_t* p, size_t n, int64_t* out) {
   return true;
 }
 
-// The 8 bytes at each of 8 offsets, the low halves of cells, or `ahead` of them. Plain loads: where gathers were found
-// to leak, they have become slower than these.
+// The 8 bytes at each of 8 offsets, the low halves of cells, or `ahead` of them. Plain loads: where
+// gathers were found to leak, they have become slower than these.
 inline __m512i words_at(const ByteView* records, const uint64_t* cells, int ahead) {
   auto at = [=](int i) {
     return static_cast<int64_t>(word(records[i].data + static_cast<uint32_t>(cells[i]) + ahead));
@@ -256,8 +256,8 @@ size_t decode_single_varints(const ByteView* records, uint64_t* cells, size_t n,
     __m512i eight = _mm512_loadu_si512(cells + i);
     __m512i sizes = _mm512_srli_epi64(eight, 32);
     __m512i all_but_one = _mm512_sub_epi64(sizes, one);
-    __mmask8 none = _mm512_mask_cmpeq_epi64_mask(
-        may_miss, eight, _mm512_set1_epi64(static_cast<int64_t>(kNoList)));
+    __mmask8 none = _mm512_mask_cmpeq_epi64_mask(may_miss, eight,
+                                                 _mm512_set1_epi64(static_cast<int64_t>(kNoList)));
     __mmask8 some = static_cast<__mmask8>(~none);
     if (_mm512_mask_cmpgt_epu64_mask(some, all_but_one, _mm512_set1_epi64(kMaxVarint - 1)) != 0) {
       break;
@@ -294,9 +294,8 @@ size_t verify_payloads(const ByteView* records, size_t n) {
 }  // namespace
 
 const Kernels kAvx512Kernels = {
-    "avx512",           crc32c<Isa>,    verify_lengths<Isa>,   verify_payloads,
-    count_varints<Isa>, decode_varints, decode_single_varints, count_lists<Isa>,
-    copy_far<Isa>,      end_far_copies,
+    "avx512",       crc32c<Isa>,           verify_lengths<Isa>, verify_payloads, count_varints<Isa>,
+    decode_varints, decode_single_varints, count_lists<Isa>,    copy_far<Isa>,   end_far_copies,
 };
 
 }  // namespace headrace

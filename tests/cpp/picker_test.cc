@@ -112,7 +112,9 @@ constexpr struct {
 }  // namespace
 
 TEST_CASE("a whole shuffle is its permutation, however it is read") {
-  for (const auto& [threads, memory] : kWays) {
+  for (const auto& way : kWays) {
+    const int threads = way.threads;
+    const uint64_t memory = way.memory;
     CAPTURE(threads);
     CAPTURE(memory);
     CHECK(read(files().job({whole_shuffle(3), {Verb::kRepeat, 2}}, threads, memory)).rows ==
@@ -179,7 +181,9 @@ TEST_CASE("a record that cannot be had has its row's place in a whole shuffle") 
   }
   REQUIRE(first > 9 * kBatch);  // behind those that are read one batch at a time
   const auto whole = expected(kRecords, 0, 1, 8, 1);
-  for (const auto& [threads, memory] : kWays) {
+  for (const auto& way : kWays) {
+    const int threads = way.threads;
+    const uint64_t memory = way.memory;
     CAPTURE(threads);
     CAPTURE(memory);
     LoaderJob job = damaged.job({whole_shuffle(8)}, threads, memory);

@@ -52,9 +52,13 @@ inline std::string cook(const uint8_t* recipe, size_t size) {
     for (size_t i = 0; i < repeats; ++i) more += data;
     switch (what) {
       case 0:
-      case 1: bytes += record_of(more); break;
-      case 2: bytes += data; break;  // junk
-      case 3: {                      // wrong data
+      case 1:
+        bytes += record_of(more);
+        break;
+      case 2:
+        bytes += data;
+        break;   // junk
+      case 3: {  // wrong data
         std::string record = record_of(more);
         record.back() = static_cast<char>(record.back() ^ 1);
         bytes += record;
@@ -72,8 +76,12 @@ inline std::string cook(const uint8_t* recipe, size_t size) {
         bytes += header_of(length >> (repeats * 2)) + data;
         break;
       }
-      case 6: bytes += record_of(record_of(more)); break;  // a record inside a record
-      case 7: bytes += std::string(n * repeats, '\0'); break;
+      case 6:
+        bytes += record_of(record_of(more));
+        break;  // a record inside a record
+      case 7:
+        bytes += std::string(n * repeats, '\0');
+        break;
     }
   }
   return bytes;
@@ -82,8 +90,7 @@ inline std::string cook(const uint8_t* recipe, size_t size) {
 // A file in memory that lends exactly what was asked for, so that a sanitizer sees more.
 class LentBytes final : public Source {
  public:
-  explicit LentBytes(std::string bytes)
-      : Source("bytes", bytes.size()), bytes_(std::move(bytes)) {}
+  explicit LentBytes(std::string bytes) : Source("bytes", bytes.size()), bytes_(std::move(bytes)) {}
 
   void fetch(Piece& piece, uint64_t offset, uint64_t n) const override {
     const auto memory = std::make_shared<std::vector<uint8_t>>();
@@ -141,7 +148,8 @@ inline std::string expected_scan(const std::string& file, OnCorruption policy, b
     const bool good = whole == record_of(whole.substr(kHeaderSize, length));
     return good || !checks_data ? State::kGood : State::kBadData;
   };
-  const bool checks = verify && (policy == OnCorruption::kSkip || policy == OnCorruption::kStopFile);
+  const bool checks =
+      verify && (policy == OnCorruption::kSkip || policy == OnCorruption::kStopFile);
   Found found;
   Damage damage;
   int64_t ordinal = 0;
@@ -194,7 +202,8 @@ inline std::string block_scan(const std::string& file, OnCorruption policy, bool
     Piece piece;
     source.fetch(piece, begin, end - begin + slack);
     std::vector<ByteView> records;
-    const Scan scan = scan_records(source, piece, at, end, ordinal, policy, verify, records, damage);
+    const Scan scan =
+        scan_records(source, piece, at, end, ordinal, policy, verify, records, damage);
     if (!complete(source, piece, records)) found.text += "incomplete\n";
     for (const ByteView& record : records) {
       const auto offset = static_cast<uint64_t>(record.data - piece.bytes.data) + piece.offset;
@@ -213,16 +222,19 @@ inline std::string block_scan(const std::string& file, OnCorruption policy, bool
 
 // Where a scan differs from its definition, for any cut into blocks; empty if nowhere.
 inline std::string scan_disagreement(const std::string& file) {
-  for (const OnCorruption policy : {OnCorruption::kRaise, OnCorruption::kSkip,
-                                    OnCorruption::kStopFile, OnCorruption::kTf}) {
+  for (const OnCorruption policy :
+       {OnCorruption::kRaise, OnCorruption::kSkip, OnCorruption::kStopFile, OnCorruption::kTf}) {
     for (const bool verify : {true, false}) {
       const std::string expected = expected_scan(file, policy, verify);
-      for (const uint64_t block_size : {uint64_t{1}, uint64_t{7}, uint64_t{64}, uint64_t{1} << 20}) {
+      for (const uint64_t block_size :
+           {uint64_t{1}, uint64_t{7}, uint64_t{64}, uint64_t{1} << 20}) {
         const std::string found = block_scan(file, policy, verify, block_size, block_size * 3);
         if (found == expected) continue;
         std::ostringstream text;
         text << "policy " << static_cast<int>(policy) << (verify ? "" : ", not verified")
-             << ", blocks of " << block_size << ": found\n" << found << "\nexpected\n" << expected;
+             << ", blocks of " << block_size << ": found\n"
+             << found << "\nexpected\n"
+             << expected;
         return text.str();
       }
     }
