@@ -693,6 +693,128 @@ TEST_CASE("a file that shrinks while it is read never gives rows that it did not
   }
 }
 
+// --- Large records ---
+
+namespace {
+
+// An Example of a wanted number and unwanted bytes.
+std::string large_example(int64_t number, size_t size) {
+  const std::string bytes(size, static_cast<char>(number));
+  const ByteView view{reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
+  const Numbers one{0, 1};
+  const std::vector<FeatureColumn> features = {
+      {"number", std::span<const int64_t>(&number, 1), one},
+      {"unwanted", std::span<const ByteView>(&view, 1), one}};
+  const ExampleEncoder encoder(features, 1);
+  std::string example(encoder.size(0), '\0');
+  encoder.write_example(0, reinterpret_cast<uint8_t*>(example.data()));
+  return example;
+}
+
+Rows numbers_of(Batch& batch) {
+  Rows rows;
+  for (size_t i = 0; i < batch.rows(); ++i) {
+    rows.push_back(std::to_string(values_at<int64_t>(batch, 0, i)[0]));
+  }
+  return rows;
+}
+
+Rows as_text(const Numbers& numbers) {
+  Rows rows;
+  for (const int64_t number : numbers) rows.push_back(std::to_string(number));
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("large records, of which only the headers are read at first") {
+  const Folder folder;
+  Records records;
+  std::vector<int64_t> offsets;
+  int64_t end = 0;
+  for (int64_t n = 0; n < 120; ++n) {
+    const bool small = n >= 30 && n < 90;
+    records.push_back(large_example(n, small ? 10 : 70'000 + 9'000 * static_cast<size_t>(n % 8)));
+    offsets.push_back(end);
+    end += static_cast<int64_t>(records.back().size() + kHeaderSize + kFooterSize);
+  }
+  const std::string good = framed(records);
+  const std::string file = folder.write("file", good);
+  const auto job = [&](const How& how) {
+    LoaderJob job = job_of({file, file}, 7, how);
+    job.schema = std::make_shared<const Schema>(
+        std::vector<Column>{column_of("number", Kind::kInt64, Layout::kFixed, Type::kInt64)});
+    return job;
+  };
+  Numbers twice = range(0, 120);
+  twice.insert(twice.end(), twice.begin(), twice.end());
+  for (const How& how : {How{1, 0}, How{2, 0}, How{8, 0}, How{2, 100'000}, How{8, 64}}) {
+    CAPTURE(how);
+    folder.write("file", good);
+    {
+      Loader loader(job(how));
+      const Reading reading = read(loader, numbers_of);
+      CHECK(reading.rows() == as_text(twice));
+      for (const size_t done : {1u, 4u, 20u}) {
+        Loader rest(job(how));
+        rest.start_at(reading.ends[done]);
+        CHECK(
+            read(rest, numbers_of).rows() ==
+            as_text(Numbers(twice.begin() + static_cast<ptrdiff_t>(7 * (done + 1)), twice.end())));
+      }
+      Loader few(with({{Verb::kShard, 9, 4}}, job(how)));
+      Numbers ninth;
+      for (size_t i = 4; i < twice.size(); i += 9) ninth.push_back(twice[i]);
+      CHECK(read(few, numbers_of).rows() == as_text(ninth));
+    }
+    for (const auto& [at, fault] : std::vector<std::pair<size_t, Fault>>{
+             {0, Fault::kCorrupted}, {8, Fault::kCorrupted}, {60'000, Fault::kCorrupted}}) {
+      std::string bad = good;
+      bad[static_cast<size_t>(offsets[100]) + at] ^= 1;
+      folder.write("file", bad);
+      Loader loader(job(how));
+      const Reading reading = read(loader, numbers_of);
+      CHECK(reading.rows() == as_text(range(0, 98)));
+      REQUIRE(!reading.errors.empty());
+      check_error(reading.errors[0], fault, file, 100, offsets[100]);
+    }
+    folder.write("file", good.substr(0, static_cast<size_t>(offsets[100]) + 50'000));
+    Loader torn(job(how));
+    const Reading reading = read(torn, numbers_of);
+    CHECK(reading.rows() == as_text(range(0, 98)));
+    REQUIRE(!reading.errors.empty());
+    check_error(reading.errors[0], Fault::kTruncated, file, 100, offsets[100]);
+  }
+}
+
+TEST_CASE("a file of large records that shrinks while it is read") {
+  const Folder folder;
+  Records records;
+  for (int64_t n = 0; n < 60; ++n) records.push_back(large_example(n, 80'000));
+  const std::string file = folder.write("file", records);
+  for (const int threads : {1, 4}) {
+    folder.write("file", records);
+    LoaderJob job = job_of({file, file, file}, 1, {threads, 0});
+    job.schema = std::make_shared<const Schema>(
+        std::vector<Column>{column_of("number", Kind::kInt64, Layout::kFixed, Type::kInt64)});
+    job.options.prefetch = 1;
+    Loader loader(job);
+    for (int i = 0; i < 3; ++i) REQUIRE(loader.next(kPatience).outcome == Outcome::kBatch);
+    REQUIRE(truncate(file.c_str(), 1'000'000) == 0);
+    const Reading rest = read(loader, numbers_of);
+    CHECK(!rest.errors.empty());
+    Numbers thrice;
+    for (int i = 0; i < 3; ++i) {
+      const Numbers once = range(0, 60);
+      thrice.insert(thrice.end(), once.begin(), once.end());
+    }
+    const Rows rows = rest.rows();
+    REQUIRE(rows.size() <= 177);
+    CHECK(rows == as_text(Numbers(thrice.begin() + 3,
+                                  thrice.begin() + 3 + static_cast<ptrdiff_t>(rows.size()))));
+  }
+}
+
 // --- Ends ---
 
 TEST_CASE("a loader may go at any time") {
