@@ -59,7 +59,7 @@ std::unique_ptr<Streams::Errand> Streams::claim() {
   for (const Readings* readings : {&slots_, &upcoming_}) {
     for (const auto& reading : *readings) {
       if (reading && !reading->waiting.empty()) {
-        if (auto errand = take_waiting(*reading)) return errand;
+        if (auto errand = take_waiting(reading)) return errand;
       }
     }
   }
@@ -112,25 +112,27 @@ std::unique_ptr<Streams::Errand> Streams::errand_for(std::shared_ptr<Reading> re
 }
 
 bool Streams::arrive(std::unique_ptr<Errand>& errand) {
-  Reading& reading = *errand->reading;
-  if (reading.dropped || errand->number >= reading.claimed) {  // the file has ended before it
+  // What waits in a reading must not keep it alive.
+  const std::shared_ptr<Reading> reading = std::move(errand->reading);
+  if (reading->dropped || errand->number >= reading->claimed) {  // the file has ended before it
     --under_way_;
     return false;
   }
-  reading.waiting.push_back(std::move(errand));
+  reading->waiting.push_back(std::move(errand));
   errand = take_waiting(reading);
   return errand != nullptr;
 }
 
 // The one whose turn has come, if it is there.
-std::unique_ptr<Streams::Errand> Streams::take_waiting(Reading& reading) {
-  const auto found = std::find_if(reading.waiting.begin(), reading.waiting.end(),
-                                  [&](const auto& e) { return e->number == reading.framed; });
-  if (found == reading.waiting.end()) return nullptr;
+std::unique_ptr<Streams::Errand> Streams::take_waiting(const std::shared_ptr<Reading>& reading) {
+  const auto found = std::find_if(reading->waiting.begin(), reading->waiting.end(),
+                                  [&](const auto& e) { return e->number == reading->framed; });
+  if (found == reading->waiting.end()) return nullptr;
   std::unique_ptr<Errand> errand = std::move(*found);
-  reading.waiting.erase(found);
-  errand->offset = reading.read_offset;
-  errand->ordinal = reading.read_ordinal;
+  reading->waiting.erase(found);
+  errand->offset = reading->read_offset;
+  errand->ordinal = reading->read_ordinal;
+  errand->reading = reading;
   return errand;
 }
 

@@ -98,7 +98,7 @@ class Streams {
   std::shared_ptr<Reading> begin(uint64_t pass, uint64_t file);
   bool wants_block(const Reading& reading, uint64_t most) const;
   std::unique_ptr<Errand> errand_for(std::shared_ptr<Reading> reading);
-  std::unique_ptr<Errand> take_waiting(Reading& reading);
+  std::unique_ptr<Errand> take_waiting(const std::shared_ptr<Reading>& reading);
   void open_next(uint64_t slot);
   void next_turn();
   void drop(Reading& reading);
@@ -121,8 +121,8 @@ class Streams {
 };
 
 struct Streams::Errand : BlockRead {
-  std::shared_ptr<Reading> reading;
-  uint64_t number;  // of the block in its reading
+  std::shared_ptr<Reading> reading;  // not while it waits there
+  uint64_t number;                   // of the block in its reading
 };
 
 }  // namespace headrace
