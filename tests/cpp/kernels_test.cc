@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "kernels/bodies.h"
+#include "kernels/copier.h"
 
 using headrace::ByteView;
 using headrace::Kernels;
@@ -651,6 +652,49 @@ TEST_CASE("a cell that holds no whole list stops the counting") {
     lists.add(open, 0, 3);
     lists.add(random_list(size), 0, 0);
     stops(1, lists);
+  }
+}
+
+// Copies between two fences, and looks at what stands around the copy.
+template <class Copy>
+void check_copies(Copy copy) {
+  constexpr size_t kSizes[] = {0,   1,   3,   4,    7,    8,    15,   16,   31,  32,
+                               33,  63,  64,  65,   95,   127,  128,  129,  191, 192,
+                               200, 255, 256, 1000, 1023, 1024, 1025, 4096, 5000};
+  for (const size_t size : kSizes) {
+    const Bytes bytes = random_bytes(size);
+    Fenced source(size), target(size + 256);
+    for (size_t offset = 0; offset < 130; ++offset) {
+      const uint8_t* const from = offset % 2 == 0 ? source.at_end(bytes) : source.at_begin(bytes);
+      std::fill(target.begin(), target.end(), uint8_t{0xa5});
+      uint8_t* const to = target.end() - size - offset;
+      copy(to, from, size);
+      const bool same = std::equal(bytes.begin(), bytes.end(), to);
+      const auto untouched = [](uint8_t byte) { return byte == 0xa5; };
+      CAPTURE(size);
+      CAPTURE(offset);
+      REQUIRE(same);
+      REQUIRE(std::all_of(target.begin(), to, untouched));
+      REQUIRE(std::all_of(to + size, target.end(), untouched));
+    }
+  }
+}
+
+TEST_CASE("far copies are copies at every offset and length, touching nothing else") {
+  for_each_body([&](const Kernels& body) {
+    check_copies([&](uint8_t* to, const uint8_t* from, size_t n) {
+      body.copy_far(to, from, n);
+      body.end_far_copies();
+    });
+  });
+}
+
+TEST_CASE("a copier copies, near or far") {
+  for (const bool far : {false, true}) {
+    check_copies([&](uint8_t* to, const uint8_t* from, size_t n) {
+      const headrace::Copier copy(far);
+      copy(to, from, n);
+    });
   }
 }
 
