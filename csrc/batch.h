@@ -16,6 +16,7 @@
 #include "buffer.h"
 #include "cells.h"
 #include "error.h"
+#include "growing_array.h"
 #include "schema.h"
 
 namespace headrace {
@@ -60,37 +61,6 @@ class BatchLayout {
   std::vector<size_t> arenas_;
   bool grows_ = false;
   mutable std::vector<Hint> hints_;
-};
-
-// An array that grows while parts of it are being written: what does not fit in its memory goes to
-// memory of its own, and all is joined when the last writer is done.
-class GrowingArray {
- public:
-  explicit GrowingArray(Pages pages = Pages::kOrdinary) : pages_(pages) {}
-
-  // Room for `size` more bytes, and where they begin in the whole. `expected` sizes the memory of
-  // the first call. One thread at a time; the room is valid until join().
-  struct Room {
-    uint8_t* data;
-    size_t begin;
-  };
-  Room reserve(size_t size, size_t expected);
-
-  void join();   // afterwards memory() holds size() bytes
-  void clear();  // gives its memory back
-  size_t size() const { return size_; }
-  Buffer& memory() { return memory_; }
-
- private:
-  struct Overflow {
-    Buffer memory;
-    size_t begin, size;
-  };
-  Pages pages_;
-  Buffer memory_;
-  size_t room_ = 0;  // of memory_
-  size_t size_ = 0;
-  std::vector<Overflow> overflows_;
 };
 
 class Batch {

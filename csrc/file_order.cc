@@ -94,8 +94,9 @@ bool FileOrder::process(Block& block, Worker& worker) {
   return true;
 }
 
-// For the next block.
+// For the next block, by what this one was like.
 void FileOrder::prepare(const Block& block, Worker& worker) {
+  bytes_read_.fetch_add(worker.haul.piece.bytes.size, std::memory_order_relaxed);
   if (block.source && block.source->cold()) blocks_.read_ahead();
   const bool large = worker.haul.record_size >= kLargeRecord;
   if (large && job_.options.block_size == 0) blocks_.widen(kWideBlock);
@@ -111,7 +112,6 @@ void FileOrder::read(Block& block, Worker& worker) {
   if (worker.haul.headers_first || block.trouble || assigner_.reaches_over(block)) return;
   try {
     block.source->fetch(piece, block.begin, block.end - block.begin + worker.slack);
-    bytes_read_.fetch_add(piece.bytes.size, std::memory_order_relaxed);
   } catch (const Error& error) {
     block.trouble = error;
   }
@@ -124,9 +124,7 @@ void FileOrder::measure(const Block& block, Worker& worker, Lap& lap) {
   for (const ByteView& record : haul.records) largest = std::max<uint64_t>(largest, record.size);
   worker.slack = std::clamp(2 * largest, kLeastSlack, kMostSlack);
 
-  const uint64_t held = haul.piece.bytes.size;
   complete(*block.source, haul.piece, haul.records);
-  bytes_read_.fetch_add(haul.piece.bytes.size - held, std::memory_order_relaxed);
   lap.end(Stage::kRead);
   const size_t good = verify(block, worker);
   haul.records.resize(good);

@@ -147,8 +147,8 @@ Walk walk_headers(const Source& source, Piece& piece, uint64_t offset, uint64_t 
 
 bool complete(const Source& source, Piece& piece, std::vector<ByteView>& records) {
   if (records.empty()) return true;
-  if (piece.bytes.size ==
-      0) {  // only headers have been read: go to the first record that is wanted
+  if (piece.bytes.size == 0) {
+    // Only headers have been read: go to the first record that is wanted.
     const auto skipped = records.front().data - kHeaderSize - piece.bytes.data;
     piece.offset += static_cast<uint64_t>(skipped);
     for (ByteView& record : records) record.data -= skipped;

@@ -47,8 +47,8 @@ class LocalFile final : public Source {
   void fetch(Piece& piece, uint64_t offset, uint64_t n) const override {
     n = offset < size() ? std::min(n, size() - offset) : 0;
     size_t have = 0;
-    if (piece.memory && piece.bytes.size != 0 &&
-        piece.holds(offset, 0)) {  // keep what is there, moved to the front
+    if (piece.memory && piece.bytes.size != 0 && piece.holds(offset, 0)) {
+      // Keep what is there, moved to the front.
       have = static_cast<size_t>(std::min(piece.end() - offset, n));
       if (offset != piece.offset) {
         std::memmove(piece.memory.data(), piece.bytes.data + (offset - piece.offset), have);

@@ -29,7 +29,7 @@ ROOMS = [
     "source schema",
     "record example parse_error exact sequence_feature sequence convert cells cells_store",
     "scan plan",
-    "batch index index_build index_file extents fetcher selection",
+    "growing_array batch index index_build index_file extents fetcher selection",
     "outbox blocks pipeline filler assigner block_read streams file_order mixer gatherer lot picker"
     " parse loader writer",
     "bindings",
@@ -39,7 +39,7 @@ ROOM_OF = {noun: number for number, room in enumerate(ROOMS) for noun in room.sp
 # Longer than they should be, each with the reason; nothing may join them without one.
 LARGEST_HEADER, LARGEST_SOURCE = 135, 370
 LARGER = {
-    "batch.h": 180,  # the batch and the array that grows in it share their layout
+    "batch.h": 145,  # the batch and its layout
     "cells.h": 155,  # what both halves of the room share
     "crc32c.h": 150,  # one template, instantiated by each body
     "varint.h": 150,  # the same

@@ -8,7 +8,7 @@ import pytest
 
 import headrace as hr
 from headrace import _core
-from test_page_locked import SPEC, parts
+from test_page_locked import SPEC, parts, write_examples
 from test_torch import numpy_of
 
 pytestmark = pytest.mark.gpu
@@ -30,17 +30,7 @@ def torch():
 def dataset(torch, tmp_path_factory):
     """Of batches in page-locked memory."""
     torch.zeros(1, device="cuda")
-    path = tmp_path_factory.mktemp("records") / "a.tfrecord"
-    with hr.TFRecordWriter(path) as writer:
-        for i in range(ROWS):
-            example = {
-                "image": np.full(100, i, np.float32),
-                "label": i,
-                "name": b"name %d" % i,
-                "tokens": np.arange(i, i + i % 7),
-                "words": [b"%d" % j for j in range(i, i + i % 3)],
-            }
-            writer.write(hr.encode_example(example))
+    path = write_examples(tmp_path_factory.mktemp("records") / "a.tfrecord", ROWS)
     batches = hr.TFRecordDataset(path).parse_example(SPEC).batch(BATCH)
     return batches.with_options(hr.Options(pin_memory=True, threads=2, prefetch=2))
 

@@ -41,11 +41,9 @@ def parts(batch):
     ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def records(tmp_path_factory):
-    path = tmp_path_factory.mktemp("records") / "a.tfrecord"
+def write_examples(path, rows):
     with hr.TFRecordWriter(path) as writer:
-        for i in range(ROWS):
+        for i in range(rows):
             example = {
                 "image": np.full(100, i, np.float32),
                 "label": i,
@@ -55,6 +53,11 @@ def records(tmp_path_factory):
             }
             writer.write(hr.encode_example(example))
     return path
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    return write_examples(tmp_path_factory.mktemp("records") / "a.tfrecord", ROWS)
 
 
 @pytest.fixture(scope="module", params=["today", "old"])
