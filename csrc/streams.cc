@@ -217,6 +217,8 @@ void Streams::take(size_t n) {
   Reading& reading = *slots_[turn_];
   reading.first += n;
   reading.ordinal += n;
+  first_ += n;
+  available_ -= n;
   const ByteView& last = current_->records[reading.first - 1];
   reading.offset = current_->offset_of(last) + kHeaderSize + last.size + kFooterSize;
   in_turn_ += n;
