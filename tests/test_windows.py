@@ -10,7 +10,8 @@ import pytest
 import headrace as hr
 
 MIB = 2**20
-READ_AHEAD = 32 * MIB + 16 * 2**18  # batches, and blocks on their way
+# Batches, blocks on their way, and what a window of any size may hold in vain.
+READ_AHEAD = 32 * MIB + 16 * 2**18 + 16 * MIB
 
 # In a process of its own: the pool and the allocator keep what they once had.
 MEASURE = """
