@@ -56,7 +56,7 @@ void Cells::locate(std::span<const ByteView> records, const RowOf& row_of) {
   records_ = records;
   row_of_ = &row_of;
   stride_ = stride_for(records.size());
-  cells_.assign(stride_ * schema_->size(), Cell::missing());
+  if (cells_.size() < stride_ * schema_->size()) cells_.resize(stride_ * schema_->size());
   refused_.clear();
   sides_.clear();
   side_int64s_.clear();

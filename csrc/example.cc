@@ -7,92 +7,31 @@
 namespace headrace {
 namespace {
 
-constexpr size_t kPrefetchAhead = 6;  // records
+constexpr size_t kPrefetchAhead = 4;  // records
+constexpr size_t kFollowed = 8;       // at a time
 constexpr size_t kPrefetched = 4096;  // bytes of one
+constexpr size_t kPrefetchedNear = 128;
+constexpr size_t kNeighbours = 64;  // bytes between two records that were read together
 
-// Tags of the messages on the way to a value; all fields are length-delimited.
-constexpr uint8_t kFeaturesTag = 0x0a;  // Example.features
-constexpr uint8_t kEntryTag = 0x0a;     // Features.feature
-constexpr uint8_t kKeyTag = 0x0a;
-constexpr uint8_t kValueTag = 0x12;
-constexpr uint8_t kPackedTag = 0x0a;  // field 1 of each list
+// So many records in a row without the expected order: of so many to come none is expected.
+constexpr uint32_t kMisses = 4, kRest = 64, kRestDoublings = 6;
 
 constexpr size_t kOtherNames = 512;  // unwanted names that are remembered, a power of two
 constexpr size_t kSlotsPerName = 32;
 constexpr int kSeeds = 64;  // tried
-// After a record in which guesses were wrong so often, by its size, so many records have none.
-constexpr size_t kFewSurprises = 3;
-constexpr size_t kBytesPerSurprise = 64;
-constexpr uint32_t kUnordered = 63;
-
-uint8_t kind_tag(Kind kind) { return static_cast<uint8_t>(static_cast<unsigned>(kind) << 3 | 2); }
-
-// The tag of an unpacked value, where just one must be there; else what no byte is. Whoever reads a
-// cell of such a column looks whether it holds one value.
-uint16_t unpacked_tag(const Column& column) {
-  if (column.layout != Layout::kFixed || column.elements != 1 || column.kind == Kind::kBytes)
-    return 0x100;
-  return column.kind == Kind::kInt64 ? 0x08 : 0x0d;
-}
-
-// Reads a length that must fit between its own end and `end`. Null if it does not, or is longer
-// than a cell can say.
-const uint8_t* read_length(const uint8_t* p, const uint8_t* end, size_t& length) {
-  uint64_t value = *p++;
-  if (value >= 0x80) {
-    value &= 0x7f;
-    for (int shift = 7;; shift += 7) {
-      if (shift > 28) return nullptr;
-      const uint64_t byte = *p++;
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) break;
-    }
-  }
-  if (p > end || value > static_cast<size_t>(end - p) || value > Cell::kLargestSize) return nullptr;
-  length = static_cast<size_t>(value);
-  return p;
-}
-
-// A length-delimited field that ends exactly at `end`.
-const uint8_t* open_last(const uint8_t* p, const uint8_t* end, uint8_t tag) {
-  size_t length;
-  if (p >= end || *p != tag) return nullptr;
-  p = read_length(p + 1, end, length);
-  return p != nullptr && p + length == end ? p : nullptr;
-}
-
-struct Entry {
-  std::string_view key;
-  const uint8_t* value;
-  const uint8_t* end;
-};
-
-bool read_entry(const uint8_t* p, const uint8_t* end, Entry& entry) {
-  size_t size, key_size;
-  if (*p != kEntryTag || (p = read_length(p + 1, end, size)) == nullptr) return false;
-  entry.end = p + size;
-  if (p == entry.end || *p != kKeyTag) return false;
-  if ((p = read_length(p + 1, entry.end, key_size)) == nullptr) return false;
-  entry.key = {reinterpret_cast<const char*>(p), key_size};
-  entry.value = open_last(p + key_size, entry.end, kValueTag);
-  return entry.value != nullptr;
-}
-
-// The cell of a list body [p, end): packed if one length-delimited field fills it.
-uint64_t cell_of_list(ByteView record, const uint8_t* p, const uint8_t* end) {
-  const uint8_t* const payload = open_last(p, end, kPackedTag);
-  return payload != nullptr ? Cell::pack(Cell::kPacked, static_cast<uint64_t>(end - payload),
-                                         static_cast<uint64_t>(payload - record.data))
-                            : Cell::pack(Cell::kList, static_cast<uint64_t>(end - p),
-                                         static_cast<uint64_t>(p - record.data));
-}
-
 // First 8 and last 8 bytes of a key, and its size. Reads at least 8 bytes.
 inline uint64_t mix(const uint8_t* key, size_t size) {
   constexpr uint64_t kAll = ~uint64_t{0};
   const uint64_t mask = size < 8 ? ~(kAll << (8 * size)) : kAll;
   const uint64_t head = load64(key), tail = load64(key + (size < 8 ? 0 : size - 8));
   return (head & mask) ^ std::rotl(tail & mask, 23) ^ (size << 56);
+}
+
+// Records that lie anywhere come from far away; of one behind the other only its beginning does.
+inline void prefetch(const ByteView& before, const ByteView& record) {
+  const auto gap = static_cast<size_t>(record.data - (before.data + before.size));
+  const size_t size = std::min(record.size, gap < kNeighbours ? kPrefetchedNear : kPrefetched);
+  for (size_t at = 0; at < size; at += 64) __builtin_prefetch(record.data + at);
 }
 
 }  // namespace
@@ -126,18 +65,16 @@ inline bool Locator::Name::matches(const uint8_t* entry) const {
   return different == 0;
 }
 
-Locator::Locator(std::shared_ptr<const Schema> schema) : schema_(std::move(schema)) {
+Locator::Locator(std::shared_ptr<const Schema> schema)
+    : schema_(std::move(schema)), order_(schema_) {
   names_.resize(schema_->size() + kOtherNames);
-  for (Name& name : names_) name.next = &names_[0];
   for (size_t i = 0; i < schema_->size(); ++i) {
     const Column& column = schema_->columns()[i];
     if (column.key.size() <= Name::kLongestKey) names_[i].set(column.key);
     names_[i].column = static_cast<int32_t>(i);
     names_[i].kind_tag = kind_tag(column.kind);
     names_[i].unpacked_tag = unpacked_tag(column);
-    if (i + 1 < schema_->size()) names_[i].next = &names_[i + 1];
   }
-  first_ = &names_[0];
   choose_hash();
 }
 
@@ -193,24 +130,14 @@ bool Locator::locate_one(ByteView record, uint64_t* cells, size_t stride) {
   const uint8_t* p = record.data;
   const uint8_t* const end = p + record.size;
   if (p == end) return true;
-  if ((p = open_last(p, end, kFeaturesTag)) == nullptr) return false;
+  if ((p = open_features(record)) == nullptr) return false;
 
   uint64_t duplicate = 0;
-  Name** link = &first_;  // where the guess of the next name is kept
-  const bool ordered = unordered_ == 0;
-  size_t surprises = 0;
 
   // Takes an entry of a name that is remembered, if all its lengths are of kLength bytes and agree.
   const auto take = [&]<size_t kLength>() {
-    Name* name = *link;
-    if (!ordered || !name->matches<kLength>(p)) {
-      Name* const found = guess(p + kLength + 3, p[kLength + 2]);
-      if (!found->matches<kLength>(p)) return false;
-      // If only a feature is missing here, the order that was learnt still holds.
-      if (ordered && found != name->next && found != name->next->next) *link = found;
-      name = found;
-      ++surprises;
-    }
+    Name* const name = guess(p + kLength + 3, p[kLength + 2]);
+    if (!name->matches<kLength>(p)) return false;
     uint64_t wrong = 0;
     const auto length_at = [&wrong](const uint8_t* at) -> uint64_t {
       if constexpr (kLength == 1) return *at;  // compared with one below 0x80
@@ -243,7 +170,6 @@ bool Locator::locate_one(ByteView record, uint64_t* cells, size_t stride) {
                           list_size - skipped, offset + skipped);
       }
     }
-    link = &name->next;
     p = next;
     return true;
   };
@@ -255,44 +181,67 @@ bool Locator::locate_one(ByteView record, uint64_t* cells, size_t stride) {
     Name* const name = recall(entry.key);
     if (name->column != Schema::kNotWanted) {
       const auto c = static_cast<size_t>(name->column);
+      uint64_t found;
+      if (!read_cell(record, entry, schema_->columns()[c], found)) return false;
       uint64_t& cell = cells[c * stride];
-      if (entry.value != entry.end) {
-        const uint8_t* const body = open_last(entry.value, entry.end, name->kind_tag);
-        if (body == nullptr) return false;
+      if (found != Cell::missing()) {
         duplicate |= cell ^ Cell::missing();
-        cell = cell_of_list(record, body, entry.end);
-      } else if (schema_->columns()[c].layout == Layout::kRagged) {
-        // No kind: an empty list. To other layouts such a feature is as good as absent.
-        duplicate |= cell ^ Cell::missing();
-        cell = Cell::pack(Cell::kList, 0, static_cast<uint64_t>(entry.end - record.data));
+        cell = found;
       }
     }
-    *link = name;
-    link = &name->next;
     p = entry.end;
-  }
-  if (!ordered) {
-    --unordered_;
-  } else if (surprises > kFewSurprises && surprises * kBytesPerSurprise > record.size) {
-    unordered_ = kUnordered;
   }
   return duplicate == 0;
 }
 
 void Locator::locate(std::span<const ByteView> records, uint64_t* cells, size_t stride,
                      std::vector<uint32_t>& refused) {
-  for (size_t i = 0; i < records.size(); ++i) {
-    // Records that lie anywhere come from far away.
-    if (i + kPrefetchAhead < records.size()) {
-      const ByteView& later = records[i + kPrefetchAhead];
-      for (size_t at = 0; at < later.size && at < kPrefetched; at += 64) {
-        __builtin_prefetch(later.data + at);
-      }
+  const size_t n = records.size();
+  const auto clear = [&](size_t first, size_t count) {
+    for (size_t c = 0; c < schema_->size(); ++c) {
+      std::fill_n(cells + c * stride + first, count, Cell::missing());
     }
-    if (records[i].size > Cell::kLargestSize || !locate_one(records[i], cells + i, stride)) {
-      refused.push_back(static_cast<uint32_t>(i));
+  };
+  bool cleared = false;  // all from here on
+  size_t asked = 1;
+  for (size_t i = 0; i < n;) {
+    const size_t some = std::min(n - i, kFollowed);
+    for (; asked < std::min(n, i + some + kPrefetchAhead); ++asked) {
+      prefetch(records[asked - 1], records[asked]);
     }
+    const bool follows = rest_ == 0;
+    if (follows) {
+      const size_t followed = order_.follow(records.subspan(i, some), cells + i, stride);
+      if (followed != 0) misses_ = 0;
+      i += followed;
+      if (followed == some) continue;
+      clear(i, 1);
+    } else if (!cleared) {
+      clear(i, n - i);
+      cleared = true;
+    }
+    const ByteView record = records[i];
+    const bool good = record.size <= Cell::kLargestSize && locate_one(record, cells + i, stride);
+    if (!good) refused.push_back(static_cast<uint32_t>(i));
+    if (follows) {
+      miss(record, good);
+    } else {
+      --rest_;
+    }
+    ++i;
   }
+}
+
+// A record did not have its features in the order that was expected: they are added to it. Of
+// records that contradict it one may be an exception; the next makes a new order, and where hardly
+// any has the order of the one before, fewer and fewer are asked.
+void Locator::miss(ByteView record, bool canonical) {
+  ++misses_;
+  if (canonical && !order_.add(record) && misses_ != 1) {
+    order_.clear();
+    order_.add(record);
+  }
+  if (misses_ >= kMisses) rest_ = kRest << std::min(misses_ - kMisses, kRestDoublings);
 }
 
 }  // namespace headrace

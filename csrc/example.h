@@ -13,28 +13,11 @@
 #include <vector>
 
 #include "bytes.h"
+#include "cell.h"
+#include "entry_order.h"
 #include "schema.h"
 
 namespace headrace {
-
-// Where the values of one feature of one record lie.
-struct Cell {
-  enum Form : uint64_t {
-    kPacked = 0,   // numbers: the payload of the packed list; bytes: the one value
-    kList = 1,     // the body of the list, still to be walked: unpacked numbers, many strings, none
-    kMissing = 2,  // no such feature
-    kSide = 3,     // not in the record: offset is an index into values parsed elsewhere
-  };
-  static constexpr uint64_t kLargestSize = (uint64_t{1} << 30) - 1;
-
-  static constexpr uint64_t pack(Form form, uint64_t size, uint64_t offset) {
-    return form << 62 | size << 32 | offset;
-  }
-  static constexpr uint64_t missing() { return pack(kMissing, 0, 0); }
-  static Form form(uint64_t cell) { return static_cast<Form>(cell >> 62); }
-  static size_t size(uint64_t cell) { return (cell >> 32) & kLargestSize; }
-  static size_t offset(uint64_t cell) { return static_cast<uint32_t>(cell); }
-};
 
 // One thread's finder. Learns the order of the features from the records it sees.
 class Locator {
@@ -44,10 +27,9 @@ class Locator {
   Locator& operator=(const Locator&) = delete;
 
   // Writes the cell of column c of record i to cells[c * stride + i]; offsets count from the
-  // beginning of the record.
-  // All cells of these records must be Cell::missing() before. Records that are not canonical are
-  // appended to `refused` (as indices into `records`); their cells are unspecified. Every record
-  // must have kSlop readable bytes behind it.
+  // beginning of the record. Records that are not canonical are appended to `refused` (as indices
+  // into `records`); their cells are unspecified. Every record must have kSlop readable bytes
+  // behind it.
   void locate(std::span<const ByteView> records, uint64_t* cells, size_t stride,
               std::vector<uint32_t>& refused);
 
@@ -61,7 +43,6 @@ class Locator {
       uint64_t mask = 0;  // ff where bytes count
     };
 
-    Name* next = nullptr;  // the name that followed last time
     int32_t column = Schema::kNotWanted;
     uint8_t key_size = 0;
     uint8_t word_count = 1;
@@ -78,14 +59,16 @@ class Locator {
   Name* guess(const uint8_t* key, size_t size);
   Name* recall(std::string_view key);
   void choose_hash();
+  void miss(ByteView record, bool canonical);
 
   std::shared_ptr<const Schema> schema_;
   std::vector<Name> names_;      // wanted ones at the index of their column, then others by hash
   std::vector<uint32_t> table_;  // hash of a key -> index of the name that may have it
   uint64_t seed_ = 0;
   unsigned shift_ = 0;
-  Name* first_ = nullptr;   // the name that a record began with
-  uint32_t unordered_ = 0;  // so many records to come are not expected to keep an order
+  EntryOrder order_;
+  uint32_t misses_ = 0;  // of that order, one after the other
+  uint32_t rest_ = 0;    // so many records to come are not expected to have it
 };
 
 }  // namespace headrace

@@ -26,8 +26,8 @@ ROOMS = [
     "cuda_driver shelves",
     "locked_pages",
     "kernels wire buffer window shuffle refill",
-    "source schema",
-    "record example parse_error exact sequence_feature sequence convert cells cells_store",
+    "source schema cell",
+    "record entry entry_order example parse_error exact sequence_feature sequence convert cells cells_store",
     "scan plan",
     "growing_array batch index index_build index_file extents fetcher selection",
     "outbox blocks pipeline filler assigner block_read streams file_order mixer gatherer lot picker"

@@ -7,6 +7,7 @@
 #include "kernels/bodies.h"
 #include "kernels/copy.h"
 #include "kernels/crc32c.h"
+#include "kernels/entries.h"
 #include "kernels/varint.h"
 
 namespace headrace {
@@ -49,6 +50,10 @@ struct Isa {
     return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(sums, sums)), 0);
   }
 
+  static bool differs(const EntryForm& form, const uint8_t* p, uint8_t n, bool empty) {
+    return differs_by_words(form, p, n, empty);
+  }
+
   static uint64_t extract(uint64_t w, uint64_t mask) { return extract_by_shifts(w, mask); }
   static uint64_t extract_two(uint64_t w, uint64_t mask) { return extract_two_by_shifts(w, mask); }
 };
@@ -64,6 +69,8 @@ const Kernels kArm64Kernels = {
     decode_varints<Isa>,
     decode_single_varints<Isa>,
     count_lists<Isa>,
+    follow_entries<Isa>,
+    follow_records<Isa>,
     copy_near,
     nothing_to_end,
 };

@@ -13,6 +13,23 @@
 namespace headrace {
 
 inline constexpr uint64_t kNoList = uint64_t{1} << 63;
+inline constexpr size_t kMostPassedOver = 16;
+
+// How an entry of a map of features begins where each of its lengths takes one byte. The bytes of
+// its values are behind that.
+struct EntryForm {
+  static constexpr size_t kMostHead = 64;
+  static constexpr uint32_t kNoColumn = UINT32_MAX;
+
+  alignas(64) uint8_t bytes[kMostHead] = {};  // if its values had no bytes
+  uint8_t lengths[kMostHead] = {};            // 1 where values of n bytes make this byte n larger
+  uint8_t relied[2][kMostHead] = {};          // ff where the byte counts; [1]: in an empty list
+  uint64_t lengths_bits = 0, relied_bits[2] = {};  // the same, a bit a byte
+  uint32_t column = kNoColumn;                     // which cell is its
+  uint8_t head = 0;                                // bytes before the values
+  uint8_t most = 0;                                // bytes of values with which no length takes two
+  bool may_be_empty = false;  // the last two bytes of the head, tag and length, may be missing
+};
 
 struct Kernels {
   const char* name;  // "portable", "sse42", "avx2", "avx512", "arm64"
@@ -49,6 +66,22 @@ struct Kernels {
   // the first cell whose size is 2^30 or more, or whose list does not end with a terminator;
   // returns its index, `n` if there is none. kSlop bytes behind lists must be readable.
   size_t (*count_lists)(const ByteView* records, const uint64_t* cells, size_t n, uint32_t* counts);
+
+  // Follows the entries of a record from *at to `end`, which are expected to be of these forms, one
+  // after the other; some forms may have none, up to kMostPassedOver in a row. cells[column *
+  // stride] becomes (size << 32 | offset in the record) of the values of each, kNoList where there
+  // is none. Stops at what has none of the forms; returns how many forms there are up to the last
+  // that was found. *at is then behind it, and cells of later forms are unspecified. kSlop bytes
+  // behind `end` must be readable.
+  size_t (*follow_entries)(const EntryForm* forms, size_t n, const uint8_t* record,
+                           const uint8_t** at, const uint8_t* end, uint64_t* cells, size_t stride);
+
+  // The same with whole records of at least one form: an Example message with nothing but such
+  // entries. Of record i, cells[column * stride + i]. Index of the first record of which that is
+  // not true, or whose missing entries are not followed by one; `n` if there is none. The cells of
+  // that record are unspecified.
+  size_t (*follow_records)(const ByteView* records, size_t n, const EntryForm* forms,
+                           size_t form_count, uint64_t* cells, size_t stride);
 
   // Copies n bytes to a place that nobody reads soon, past the caches where the CPU can: they keep
   // what they hold, and no line is read only to be overwritten. Other threads may read the copies

@@ -2,6 +2,7 @@
 #include "kernels/bodies.h"
 #include "kernels/copy.h"
 #include "kernels/crc32c.h"
+#include "kernels/entries.h"
 #include "kernels/varint.h"
 
 namespace headrace {
@@ -67,6 +68,10 @@ struct Isa {
     return more;
   }
 
+  static bool differs(const EntryForm& form, const uint8_t* p, uint8_t n, bool empty) {
+    return differs_by_words(form, p, n, empty);
+  }
+
   static uint64_t extract(uint64_t w, uint64_t mask) { return extract_by_shifts(w, mask); }
   static uint64_t extract_two(uint64_t w, uint64_t mask) { return extract_two_by_shifts(w, mask); }
 };
@@ -74,9 +79,18 @@ struct Isa {
 }  // namespace
 
 const Kernels kPortableKernels = {
-    "portable",         crc32c<Isa>,         verify_lengths<Isa>,        verify_payloads<Isa>,
-    count_varints<Isa>, decode_varints<Isa>, decode_single_varints<Isa>, count_lists<Isa>,
-    copy_near,          nothing_to_end,
+    "portable",
+    crc32c<Isa>,
+    verify_lengths<Isa>,
+    verify_payloads<Isa>,
+    count_varints<Isa>,
+    decode_varints<Isa>,
+    decode_single_varints<Isa>,
+    count_lists<Isa>,
+    follow_entries<Isa>,
+    follow_records<Isa>,
+    copy_near,
+    nothing_to_end,
 };
 
 }  // namespace headrace

@@ -6,6 +6,7 @@
 
 #include "kernels/bodies.h"
 #include "kernels/copy.h"
+#include "kernels/entries.h"
 #include "kernels/varint.h"
 #include "kernels/x86.h"
 
@@ -32,6 +33,22 @@ struct Isa : Sse42 {
     }
   }
 
+  static bool differs(const EntryForm& form, const uint8_t* p, uint8_t n, bool empty) {
+    const auto load = [](const uint8_t* at) {
+      return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
+    };
+    const __m256i more = _mm256_set1_epi8(static_cast<char>(n));
+    __m256i different = _mm256_setzero_si256();
+    for (size_t i = 0; i < form.head; i += 32) {
+      // A length is 1 in `lengths`: its negation selects all bits of it.
+      const __m256i all = _mm256_sub_epi8(_mm256_setzero_si256(), load(form.lengths + i));
+      const __m256i expected = _mm256_add_epi8(load(form.bytes + i), _mm256_and_si256(all, more));
+      const __m256i wrong = _mm256_xor_si256(load(p + i), expected);
+      different = _mm256_or_si256(different, _mm256_and_si256(wrong, load(form.relied[empty] + i)));
+    }
+    return _mm256_testz_si256(different, different) == 0;
+  }
+
   static uint64_t extract(uint64_t w, uint64_t mask) { return _pext_u64(w, mask); }
   static uint64_t extract_two(uint64_t w, uint64_t mask) { return _pext_u64(w, mask); }
 };
@@ -47,6 +64,8 @@ const Kernels kAvx2Kernels = {
     decode_varints<Isa>,
     decode_single_varints<Isa>,
     count_lists<Isa>,
+    follow_entries<Isa>,
+    follow_records<Isa>,
     copy_far<Isa>,
     end_far_copies,
 };

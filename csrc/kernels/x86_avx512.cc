@@ -11,6 +11,7 @@
 
 #include "kernels/bodies.h"
 #include "kernels/copy.h"
+#include "kernels/entries.h"
 #include "kernels/varint.h"
 #include "kernels/x86.h"
 
@@ -131,6 +132,14 @@ struct Isa : Sse42 {
   static uint64_t continued(const uint8_t* p) { return _mm512_movepi8_mask(_mm512_loadu_si512(p)); }
   static constexpr size_t kAtOnce = 64;
   static uint64_t continued_first(const uint8_t* p) { return continued(p); }
+
+  static bool differs(const EntryForm& form, const uint8_t* p, uint8_t n, bool empty) {
+    const __m512i bytes = _mm512_load_si512(form.bytes);
+    const __m512i expected = _mm512_mask_add_epi8(bytes, form.lengths_bits, bytes,
+                                                  _mm512_set1_epi8(static_cast<char>(n)));
+    return _mm512_mask_cmpneq_epi8_mask(form.relied_bits[empty], _mm512_loadu_si512(p), expected) !=
+           0;
+  }
 
   static uint64_t extract(uint64_t w, uint64_t mask) { return _pext_u64(w, mask); }
   static uint64_t extract_two(uint64_t w, uint64_t mask) { return _pext_u64(w, mask); }
@@ -294,8 +303,18 @@ size_t verify_payloads(const ByteView* records, size_t n) {
 }  // namespace
 
 const Kernels kAvx512Kernels = {
-    "avx512",       crc32c<Isa>,           verify_lengths<Isa>, verify_payloads, count_varints<Isa>,
-    decode_varints, decode_single_varints, count_lists<Isa>,    copy_far<Isa>,   end_far_copies,
+    "avx512",
+    crc32c<Isa>,
+    verify_lengths<Isa>,
+    verify_payloads,
+    count_varints<Isa>,
+    decode_varints,
+    decode_single_varints,
+    count_lists<Isa>,
+    follow_entries<Isa>,
+    follow_records<Isa>,
+    copy_far<Isa>,
+    end_far_copies,
 };
 
 }  // namespace headrace

@@ -4,6 +4,7 @@
 
 #include "kernels/bodies.h"
 #include "kernels/copy.h"
+#include "kernels/entries.h"
 #include "kernels/varint.h"
 #include "kernels/x86.h"
 
@@ -15,6 +16,10 @@ struct Isa : Sse42 {
     uint64_t more = 0;
     for (size_t i = 0; i < 64; i += 16) more |= uint64_t{continued_16(p + i)} << i;
     return more;
+  }
+
+  static bool differs(const EntryForm& form, const uint8_t* p, uint8_t n, bool empty) {
+    return differs_by_words(form, p, n, empty);
   }
 
   static uint64_t extract(uint64_t w, uint64_t mask) { return extract_by_shifts(w, mask); }
@@ -32,6 +37,8 @@ const Kernels kSse42Kernels = {
     decode_varints<Isa>,
     decode_single_varints<Isa>,
     count_lists<Isa>,
+    follow_entries<Isa>,
+    follow_records<Isa>,
     copy_far<Isa>,
     end_far_copies,
 };

@@ -17,6 +17,7 @@
 #include "kernels/copier.h"
 
 using headrace::ByteView;
+using headrace::EntryForm;
 using headrace::Kernels;
 using headrace::kNoList;
 using headrace::kSlop;
@@ -652,6 +653,240 @@ TEST_CASE("a cell that holds no whole list stops the counting") {
     lists.add(open, 0, 3);
     lists.add(random_list(size), 0, 0);
     stops(1, lists);
+  }
+}
+
+// --- entries ---
+
+// A feature of records that keep an order, how its entry is expected, and how one is written.
+struct Expectation {
+  Bytes key;
+  uint8_t kind;  // tag
+  enum Style : uint8_t { kUnwanted, kList, kOneValue } style;
+  EntryForm form;
+
+  Expectation(size_t key_size, uint8_t kind, Style style, uint32_t column)
+      : key(random_bytes(key_size)), kind(kind), style(style) {
+    const Bytes entry = write(0);
+    const size_t value = 4 + key_size;
+    form.head = static_cast<uint8_t>(entry.size());
+    form.most = static_cast<uint8_t>(127 - entry[1]);
+    form.column = style == kUnwanted ? EntryForm::kNoColumn : column;
+    form.may_be_empty = style == kList && kind != 0x0a;
+    std::copy(entry.begin(), entry.end(), form.bytes);
+    form.lengths[1] = form.lengths[value + 1] = 1;
+    if (style != kUnwanted) form.lengths[value + 3] = 1;
+    if (style == kList) form.lengths[value + 5] = 1;
+    for (size_t i = 0; i < entry.size(); ++i) {
+      form.lengths_bits |= uint64_t{form.lengths[i]} << i;
+      for (const bool empty : {false, true}) {
+        if (empty && i + 2 >= entry.size()) continue;
+        form.relied[empty][i] = 0xff;
+        form.relied_bits[empty] |= uint64_t{1} << i;
+      }
+    }
+  }
+
+  // The entry with a list of `size` bytes; -2: an empty list.
+  Bytes write(int size) const {
+    Bytes list;
+    if (style == kList && size != -2) list = {0x0a, static_cast<uint8_t>(size)};
+    if (style == kOneValue) list = {0x08};
+    const Bytes values = random_bytes(static_cast<size_t>(std::max(size, 0)));
+    list.insert(list.end(), values.begin(), values.end());
+    if (style != kUnwanted) list.insert(list.begin(), {kind, static_cast<uint8_t>(list.size())});
+    Bytes entry = {0x0a, 0, 0x0a, static_cast<uint8_t>(key.size())};
+    entry.insert(entry.end(), key.begin(), key.end());
+    entry.insert(entry.end(), {0x12, static_cast<uint8_t>(list.size())});
+    entry.insert(entry.end(), list.begin(), list.end());
+    entry[1] = static_cast<uint8_t>(entry.size() - 2);
+    return entry;
+  }
+};
+
+// An Example of entries, at the very end of what is readable.
+struct Entries {
+  Bytes bytes;
+  std::vector<bool> structural;  // of each byte: not part of a value
+  std::vector<uint64_t> cells;   // by column, offsets without the header
+  size_t header = 0;
+
+  void add(const Expectation& expected, int size) {
+    const Bytes entry = expected.write(size);
+    const size_t head = entry.size() - static_cast<size_t>(std::max(size, 0));
+    if (expected.form.column != EntryForm::kNoColumn) {
+      cells[expected.form.column] =
+          static_cast<uint64_t>(std::max(size, 0)) << 32 | (bytes.size() + head);
+    }
+    bytes.insert(bytes.end(), entry.begin(), entry.end());
+    structural.insert(structural.end(), head, true);
+    structural.resize(bytes.size(), false);
+  }
+
+  void close() {
+    Bytes head = {0x0a};
+    for (size_t n = bytes.size(); head.size() == 1 || n != 0; n >>= 7) {
+      head.push_back(static_cast<uint8_t>((n & 0x7f) | (n >= 0x80 ? 0x80 : 0)));
+    }
+    header = head.size();
+    bytes.insert(bytes.begin(), head.begin(), head.end());
+    structural.insert(structural.begin(), header, true);
+    for (uint64_t& cell : cells) cell += cell == kNoList ? 0 : header;
+  }
+};
+
+std::vector<Expectation> random_expectations(size_t n) {
+  std::vector<Expectation> expectations;
+  uint32_t columns = 0;
+  for (size_t i = 0; i < n; ++i) {
+    const auto style = static_cast<Expectation::Style>(random_below(5) == 0 ? random_below(3) : 1);
+    const auto kind = static_cast<uint8_t>(style == 2 ? 0x1a : (random_below(3) + 1) << 3 | 2);
+    const size_t most = style == 0 ? 58 : style == 1 ? 54 : 55;  // whose head has 64 bytes
+    const size_t key_size = random_below(3) == 0 ? random_below(most + 1) : 2 + random_below(12);
+    expectations.emplace_back(key_size, kind, style, columns);
+    columns += style != Expectation::kUnwanted;
+  }
+  return expectations;
+}
+
+std::vector<EntryForm> forms_of(const std::vector<Expectation>& expectations) {
+  std::vector<EntryForm> forms;
+  for (const Expectation& expected : expectations) forms.push_back(expected.form);
+  return forms;
+}
+
+size_t columns_of(const std::vector<Expectation>& expectations) {
+  return static_cast<size_t>(std::count_if(
+      expectations.begin(), expectations.end(),
+      [](const Expectation& expected) { return expected.form.column != EntryForm::kNoColumn; }));
+}
+
+// With values of every possible size, and empty lists; a percentage of the entries is missing.
+Entries random_entries(const std::vector<Expectation>& expectations, size_t missing) {
+  Entries entries;
+  entries.cells.assign(columns_of(expectations), kNoList);
+  for (const Expectation& expected : expectations) {
+    if (random_below(100) < missing && &expected != &expectations.back()) continue;
+    const bool empty = expected.form.may_be_empty && random_below(4) == 0;
+    const size_t most = random_below(2) == 0 ? expected.form.most : 8;
+    entries.add(expected, empty ? -2 : static_cast<int>(random_below(most + 1)));
+  }
+  entries.close();
+  return entries;
+}
+
+TEST_CASE("records of the expected entries are followed, touching nothing else") {
+  for (size_t n = 1; n <= 40; ++n) {
+    const auto expectations = random_expectations(n);
+    const auto forms = forms_of(expectations);
+    const size_t columns = columns_of(expectations), rows = 20, stride = rows + 3;
+    std::vector<Entries> entries;
+    std::vector<std::unique_ptr<Fenced>> memory;
+    std::vector<ByteView> records;
+    for (size_t i = 0; i < rows; ++i) {
+      entries.push_back(random_entries(expectations, i % 2 == 0 ? 0 : 20));
+      Bytes block = entries.back().bytes;
+      block.resize(block.size() + kSlop, 0x0a);
+      memory.push_back(std::make_unique<Fenced>(1 << 13));
+      records.push_back({memory.back()->at_end(block), entries.back().bytes.size()});
+    }
+    for_each_body([&](const Kernels& body) {
+      constexpr uint64_t kUntouched = 0x5555;
+      std::vector<uint64_t> cells(columns * stride, kUntouched);
+      REQUIRE(body.follow_records(records.data(), rows, forms.data(), n, cells.data(), stride) ==
+              rows);
+      for (size_t c = 0; c < columns; ++c) {
+        for (size_t i = 0; i < stride; ++i) {
+          REQUIRE(cells[c * stride + i] == (i < rows ? entries[i].cells[c] : kUntouched));
+        }
+      }
+      for (size_t i = 0; i < rows; ++i) {  // the same in two parts
+        const uint8_t* at = records[i].data + entries[i].header;
+        const uint8_t* const end = records[i].data + records[i].size;
+        std::vector<uint64_t> row(columns, kUntouched);
+        const size_t half = n / 2;
+        size_t followed =
+            body.follow_entries(forms.data(), half, records[i].data, &at, end, row.data(), 1);
+        REQUIRE(followed <= half);
+        followed += body.follow_entries(forms.data() + followed, n - followed, records[i].data, &at,
+                                        end, row.data(), 1);
+        REQUIRE(followed == n);
+        REQUIRE(at == end);
+        REQUIRE(row == entries[i].cells);
+      }
+    });
+  }
+}
+
+TEST_CASE("of a record no byte can change that does not belong to a value") {
+  for (size_t round = 0; round < 8; ++round) {
+    const auto expectations = random_expectations(6);
+    const auto forms = forms_of(expectations);
+    const Entries good = random_entries(expectations, 0);
+    Bytes block = good.bytes;
+    block.resize(block.size() + kSlop, 0x0a);
+    Fenced memory(block.size());
+    uint8_t* const data = memory.at_end(block);
+    const ByteView record{data, good.bytes.size()};
+    for_each_body([&](const Kernels& body) {
+      for (size_t at = 0; at < record.size; ++at) {
+        for (const uint8_t change : {0x01, 0x02, 0x10, 0x7f, 0x80, 0xff}) {
+          data[at] ^= change;
+          std::vector<uint64_t> cells(good.cells.size());
+          const size_t followed =
+              body.follow_records(&record, 1, forms.data(), forms.size(), cells.data(), 1);
+          data[at] ^= change;
+          CAPTURE(at);
+          REQUIRE(followed == (good.structural[at] ? 0 : 1));
+          if (followed != 0) REQUIRE(cells == good.cells);
+        }
+      }
+      for (size_t cut = 1; cut < 20; ++cut) {  // shorter, by its own account or not
+        std::vector<uint64_t> cells(good.cells.size());
+        const ByteView shorter{data, record.size - cut};
+        REQUIRE(body.follow_records(&shorter, 1, forms.data(), forms.size(), cells.data(), 1) == 0);
+      }
+    });
+  }
+}
+
+TEST_CASE("records of every length of the header are followed") {
+  for (const size_t n : {size_t{1}, size_t{3}, size_t{200}, size_t{20'000}}) {
+    std::vector<Expectation> expectations;
+    for (uint32_t i = 0; i < n; ++i) expectations.emplace_back(8, 0x1a, Expectation::kList, i);
+    const auto forms = forms_of(expectations);
+    const Entries entries = random_entries(expectations, 0);
+    Bytes block = entries.bytes;
+    block.resize(block.size() + kSlop);
+    const ByteView record{block.data(), entries.bytes.size()};
+    for_each_body([&](const Kernels& body) {
+      std::vector<uint64_t> cells(n);
+      const size_t followed = body.follow_records(&record, 1, forms.data(), n, cells.data(), 1);
+      REQUIRE(followed == (record.size < 1 << 21 ? 1 : 0));
+      if (followed != 0) REQUIRE(cells == entries.cells);
+    });
+  }
+}
+
+TEST_CASE("so many missing entries are passed over, and not one more") {
+  for (const size_t missing : {headrace::kMostPassedOver, headrace::kMostPassedOver + 1}) {
+    const auto expectations = random_expectations(missing + 2);
+    const auto forms = forms_of(expectations);
+    Entries entries;
+    entries.cells.assign(columns_of(expectations), kNoList);
+    entries.add(expectations.front(), 1);
+    entries.add(expectations.back(), 1);
+    entries.close();
+    Bytes block = entries.bytes;
+    block.resize(block.size() + kSlop);
+    const ByteView record{block.data(), entries.bytes.size()};
+    for_each_body([&](const Kernels& body) {
+      std::vector<uint64_t> cells(entries.cells.size());
+      const size_t followed =
+          body.follow_records(&record, 1, forms.data(), forms.size(), cells.data(), 1);
+      REQUIRE(followed == (missing == headrace::kMostPassedOver ? 1 : 0));
+      if (followed != 0) REQUIRE(cells == entries.cells);
+    });
   }
 }
 
