@@ -13,16 +13,29 @@ namespace {
 
 constexpr size_t kMostOpen = 256;
 constexpr uint64_t kLongestRead = uint64_t{1} << 20;
+constexpr size_t kMostMappings = 16384;  // the system counts them
+
+// Average sizes of records for which gathering pays: of smaller ones, many are better read together
+// with all between them; of larger ones, what a call costs is little.
+constexpr uint64_t kLeastGathered = 256, kMostGathered = 16384;
 
 uint64_t frame_size(const Index::Place& place) { return kHeaderSize + place.size + kFooterSize; }
 
 }  // namespace
 
-Fetcher::Fetcher(std::vector<std::string> files, std::shared_ptr<const Index> index, bool verify)
+Fetcher::Fetcher(std::vector<std::string> files, std::shared_ptr<const Index> index, bool verify,
+                 uint64_t most_mapped)
     : files_(std::move(files)),
       index_(std::move(index)),
       verify_(verify),
-      sources_(files_.size()) {}
+      sources_(files_.size()),
+      mapped_(std::make_unique<std::atomic<const Mapping*>[]>(files_.size())) {
+  uint64_t bytes = 0;
+  for (const IndexedFile& file : index_->files()) bytes += file.size;
+  const uint64_t average = bytes / std::max<uint64_t>(index_->count(), 1);
+  gathers_ = files_.size() <= kMostMappings && bytes <= most_mapped && average >= kLeastGathered &&
+             average <= kMostGathered;
+}
 
 std::shared_ptr<const Source> Fetcher::open(uint32_t file) {
   std::lock_guard lock(mutex_);
@@ -35,6 +48,19 @@ std::shared_ptr<const Source> Fetcher::open(uint32_t file) {
     opened_.push_back(file);
   }
   return sources_[file];
+}
+
+// Null if that is not to be had.
+const Mapping* Fetcher::map(uint32_t file) {
+  const Mapping* mapping = mapped_[file].load(std::memory_order_acquire);
+  if (mapping != nullptr) return mapping;
+  std::lock_guard lock(mutex_);
+  mapping = mapped_[file].load(std::memory_order_relaxed);
+  if (mapping != nullptr) return mapping;
+  mappings_.push_back(Mapping::of(files_[file]));
+  mapping = mappings_.back().get();
+  mapped_[file].store(mapping, std::memory_order_release);
+  return mapping;
 }
 
 int64_t Fetcher::ordinal_in_file(uint64_t ordinal) const {
@@ -101,6 +127,67 @@ void Fetcher::fetch(std::span<const uint64_t> ordinals, Fetched& out) {
   }
   std::memset(to, 0, kSlop);
   check(ordinals, out);
+}
+
+void Fetcher::gather(std::span<const uint64_t> ordinals, Fetched& out) {
+  if (gathers()) {
+    const size_t n = ordinals.size();
+    out.failures.clear();
+    out.places.resize(n);
+    out.records.resize(n);
+    for (size_t i = 0; i < n; ++i) out.places[i] = index_->find(ordinals[i]);
+    const long waits = Landing::waits();
+    const bool good = gather_all(out);
+    if (!good || Landing::waits() != waits) gathers_ = false;
+    if (good) {
+      check(ordinals, out);
+      if (out.failures.empty()) return;
+    }
+  }
+  fetch(ordinals, out);  // which also says what is wrong with a record
+}
+
+// The records at out.places. False if not all could be had like this.
+bool Fetcher::gather_all(Fetched& out) {
+  size_t total = 0;
+  for (const Index::Place& place : out.places) total += frame_size(place);
+  if (!out.landing_.reserve(total + kSlop)) return false;
+  out.bytes_read = total;
+  out.pieces_.clear();
+  size_t at = 0, copied = 0;  // in the landing
+  const auto copy = [&] {
+    const bool good = out.landing_.gather(out.pieces_, copied);
+    out.pieces_.clear();
+    return good;
+  };
+  for (size_t i = 0; i < out.places.size(); ++i) {
+    const Index::Place& place = out.places[i];
+    const uint64_t size = frame_size(place);
+    const Mapping* const mapping = map(place.file);
+    if (mapping == nullptr) return false;
+    out.records[i] = {out.landing_.data() + at + kHeaderSize, static_cast<size_t>(place.size)};
+    if (mapping->knows(place.offset, size)) {
+      out.pieces_.push_back({mapping->at(place.offset), static_cast<size_t>(size)});
+    } else {
+      if (!copy() || !read_and_learn(place, *mapping, out.landing_.data() + at)) return false;
+      copied = at + size;
+    }
+    at += size;
+  }
+  std::memset(out.landing_.data() + at, 0, kSlop);
+  return copy();
+}
+
+// False if that had to wait for a device: then other ways are better.
+bool Fetcher::read_and_learn(const Index::Place& place, const Mapping& mapping, uint8_t* to) {
+  const uint64_t size = frame_size(place);
+  const std::shared_ptr<const Source> source = open(place.file);
+  try {
+    return source->read(place.offset, to, size) == size && !source->cold() &&
+           mapping.learn(place.offset, size);
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 // What could be read: the headers must be what the index has seen, and the data what was written.

@@ -6,9 +6,10 @@
 namespace headrace {
 namespace {
 
-constexpr size_t kGroupBytes = size_t{1} << 20;  // parsed at a time, to stay in the cache
+constexpr size_t kGroupBytes = size_t{256} << 10;  // parsed at a time, to stay in the cache
 constexpr size_t kGroupRows = 4096;
 constexpr uint64_t kLotBytes = uint64_t{192} << 20;  // by default
+constexpr uint64_t kMapped = uint64_t{64} << 30;     // likewise; page tables for it take 128 MiB
 constexpr size_t kSoon = 8;           // batches behind the first one, before many are read together
 constexpr size_t kMostAtATime = 256;  // that are planned, if they are not
 
@@ -23,7 +24,10 @@ Picker::Picker(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout, 
       layout_(std::move(layout)),
       outbox_(outbox),
       selection_(job.index->count(), job.verbs),
-      fetcher_(job.files, job.index, job.options.verify),
+      fetcher_(job.files, job.index, job.options.verify,
+               selection_.shuffle() == nullptr ? 0
+               : job.options.memory != 0       ? job.options.memory / 2
+                                               : kMapped),
       outer_(behind(job.verbs, selection_.verbs())) {
   if (const std::string difference = job.index->difference(job.files); !difference.empty()) {
     throw Error(Fault::kDataLoss, "the index is not one of these files: " + difference,
@@ -216,10 +220,11 @@ void Picker::plan() {
     if (all_opened()) outbox_.end_stream();
     return;
   }
-  // Together, if of two neighbours the second mostly costs less read with the first.
+  // Together, if of two neighbours the second mostly costs less read with the first, and both
+  // cannot be had without reading.
   const size_t n = share->lot.rows();
-  share->together =
-      selection_.shuffle() != nullptr && n <= most_rows_ && bytes_ / n < average_ + Fetcher::kNear;
+  share->together = selection_.shuffle() != nullptr && !fetcher_.gathers() && n <= most_rows_ &&
+                    bytes_ / n < average_ + Fetcher::kNear;
   share->round = share->together ? Round::kNumber : Round::kParse;
   if (share->together) share->lot.divide(*job_.index, bytes_, job_.batch_size);
   shares_.push_back(std::move(share));
@@ -301,7 +306,7 @@ bool Picker::fetch_and_parse(const Task& task, Worker& worker, size_t first, siz
   for (size_t i = 0; i < n; ++i) ordinals.push_back(worker.places[first + i].ordinal);
   Fetched& fetched = worker.scratch.fetched;
   Lap lap(outbox_.stopwatch());
-  fetcher_.fetch(ordinals, fetched);
+  fetcher_.gather(ordinals, fetched);
   bytes_read_ += fetched.bytes_read;
   lap.end(Stage::kRead);
   const bool whole = fetched.failures.empty();

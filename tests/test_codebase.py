@@ -26,7 +26,7 @@ ROOMS = [
     "cuda_driver shelves",
     "locked_pages",
     "kernels wire buffer window shuffle refill",
-    "source schema cell",
+    "source mapping landing schema cell",
     "record entry entry_order example parse_error exact sequence_feature sequence convert cells cells_store",
     "scan plan",
     "growing_array batch index index_build index_file extents fetcher selection",

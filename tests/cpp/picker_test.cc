@@ -22,11 +22,13 @@ namespace {
 
 constexpr uint64_t kRecords = 12'000;
 constexpr size_t kBatch = 16;
+constexpr size_t kMore = 1000;
 
-// Of every size, so that gaps are read over and jumped over.
-std::string record(uint64_t number) {
+// Of every size, so that gaps are read over and jumped over. Those with a kilobyte more are had
+// from mapped files.
+std::string record(uint64_t number, size_t more = 0) {
   std::string bytes = std::to_string(number);
-  bytes.resize(number % 1000 == 7 ? 20'000 : 8 + number % 60, '.');
+  bytes.resize((number % 1000 == 7 ? 20'000 : 8 + number % 60) + more, '.');
   return bytes;
 }
 
@@ -35,11 +37,11 @@ struct Files {
   std::vector<std::string> paths;
   std::shared_ptr<const Index> index;
 
-  Files() {
+  explicit Files(size_t more = 0) {
     uint64_t next = 0;
     for (const uint64_t n : {uint64_t{5000}, uint64_t{0}, uint64_t{1}, kRecords - 5001}) {
       Records records;
-      for (uint64_t i = 0; i < n; ++i) records.push_back(record(next++));
+      for (uint64_t i = 0; i < n; ++i) records.push_back(record(next++, more));
       paths.push_back(folder.write(std::to_string(paths.size()), records));
     }
     index = build_index({paths, OnCorruption::kRaise, 1}, [] { return true; });
@@ -57,9 +59,9 @@ struct Files {
   }
 };
 
-const Files& files() {
-  static const Files instance;
-  return instance;
+const Files& files(size_t more) {
+  static const Files small, large(kMore);
+  return more == 0 ? small : large;
 }
 
 Verb whole_shuffle(uint64_t seed) {
@@ -95,11 +97,11 @@ Reading read(LoaderJob job, const Position* from = nullptr) {
 }
 
 std::vector<std::string> expected(uint64_t n, uint64_t start, uint64_t step, uint64_t seed,
-                                  uint64_t epochs) {
+                                  uint64_t epochs, size_t more = 0) {
   std::vector<std::string> rows;
   for (uint64_t epoch = 0; epoch < epochs; ++epoch) {
     const Permutation permutation(n, seed, epoch);
-    for (uint64_t k = 0; k < n; ++k) rows.push_back(record(start + permutation(k) * step));
+    for (uint64_t k = 0; k < n; ++k) rows.push_back(record(start + permutation(k) * step, more));
   }
   return rows;
 }
@@ -112,21 +114,27 @@ constexpr struct {
 }  // namespace
 
 TEST_CASE("a whole shuffle is its permutation, however it is read") {
+  size_t more = 0;
+  SUBCASE("small records") {}
+  SUBCASE("records of a kilobyte") { more = kMore; }
   for (const auto& way : kWays) {
     const int threads = way.threads;
     const uint64_t memory = way.memory;
     CAPTURE(threads);
     CAPTURE(memory);
-    CHECK(read(files().job({whole_shuffle(3), {Verb::kRepeat, 2}}, threads, memory)).rows ==
-          expected(kRecords, 0, 1, 3, 2));
-    CHECK(read(files().job({{Verb::kShard, 3, 1}, {Verb::kSkip, 5}, whole_shuffle(4)}, threads,
-                           memory))
-              .rows == expected((kRecords - 2) / 3 + 1 - 5, 16, 3, 4, 1));
+    CHECK(read(files(more).job({whole_shuffle(3), {Verb::kRepeat, 2}}, threads, memory)).rows ==
+          expected(kRecords, 0, 1, 3, 2, more));
+    CHECK(read(files(more).job({{Verb::kShard, 3, 1}, {Verb::kSkip, 5}, whole_shuffle(4)}, threads,
+                               memory))
+              .rows == expected((kRecords - 2) / 3 + 1 - 5, 16, 3, 4, 1, more));
   }
 }
 
 TEST_CASE("verbs behind a whole shuffle choose among its records") {
-  const auto all = expected(kRecords, 0, 1, 9, 2);
+  size_t more = 0;
+  SUBCASE("small records") {}
+  SUBCASE("records of a kilobyte") { more = kMore; }
+  const auto all = expected(kRecords, 0, 1, 9, 2, more);
   std::vector<std::string> fourth;
   for (size_t epoch = 0; epoch < 2; ++epoch) {
     for (size_t i = 100; i < kRecords; ++i) {
@@ -134,7 +142,7 @@ TEST_CASE("verbs behind a whole shuffle choose among its records") {
     }
   }
   for (const auto& [threads, memory] : kWays) {
-    CHECK(read(files().job(
+    CHECK(read(files(more).job(
                    {whole_shuffle(9), {Verb::kSkip, 100}, {Verb::kShard, 4, 2}, {Verb::kRepeat, 2}},
                    threads, memory))
               .rows == fourth);
@@ -142,20 +150,26 @@ TEST_CASE("verbs behind a whole shuffle choose among its records") {
 }
 
 TEST_CASE("a whole shuffle goes on behind any of its batches") {
+  size_t more = 0;
+  SUBCASE("small records") {}
+  SUBCASE("records of a kilobyte") { more = kMore; }
   const std::vector<Verb> verbs = {whole_shuffle(5), {Verb::kRepeat, 2}};
-  const Reading whole = read(files().job(verbs));
+  const Reading whole = read(files(more).job(verbs));
   REQUIRE(whole.ends.size() == 2 * kRecords / kBatch);
   for (size_t i = 0; i < whole.ends.size(); i += 83) {
     CAPTURE(i);
     const auto& [threads, memory] = kWays[i % std::size(kWays)];
-    const Reading rest = read(files().job(verbs, threads, memory), &whole.ends[i]);
+    const Reading rest = read(files(more).job(verbs, threads, memory), &whole.ends[i]);
     const auto begin = whole.rows.begin() + static_cast<ptrdiff_t>((i + 1) * kBatch);
     CHECK(rest.rows == std::vector<std::string>(begin, whole.rows.end()));
   }
 }
 
 TEST_CASE("a record that cannot be had has its row's place in a whole shuffle") {
-  const Files damaged;  // its own, with an index from before the damage
+  size_t more = 0;
+  SUBCASE("small records") {}
+  SUBCASE("records of a kilobyte") { more = kMore; }
+  const Files damaged(more);  // its own, with an index from before the damage
   // The first of these in the shuffle's order is the one that is met; others stand beside it.
   const std::vector<uint64_t> victims = {6000, 6001, 6003, 9000, 11'000};
   std::map<std::string, std::string> bytes;
@@ -180,7 +194,7 @@ TEST_CASE("a record that cannot be had has its row's place in a whole shuffle") 
     if (permutation.inverse(other) < first) first = permutation.inverse(victim = other);
   }
   REQUIRE(first > 9 * kBatch);  // behind those that are read one batch at a time
-  const auto whole = expected(kRecords, 0, 1, 8, 1);
+  const auto whole = expected(kRecords, 0, 1, 8, 1, more);
   for (const auto& way : kWays) {
     const int threads = way.threads;
     const uint64_t memory = way.memory;
@@ -202,12 +216,15 @@ TEST_CASE("a record that cannot be had has its row's place in a whole shuffle") 
 }
 
 TEST_CASE("a file that is cut behind the index's back fails what it has lost") {
-  const Files cut;
+  size_t more = 0;
+  SUBCASE("small records") {}
+  SUBCASE("records of a kilobyte") { more = kMore; }
+  const Files cut(more);
   Loader loader(cut.job({whole_shuffle(2)}));
   const std::string& path = cut.paths.back();
   std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
   size_t rows = 0;
-  const auto whole = expected(kRecords, 0, 1, 2, 1);
+  const auto whole = expected(kRecords, 0, 1, 2, 1, more);
   CHECK_THROWS_AS(
       [&] {
         for (;;) {

@@ -1,0 +1,63 @@
+#include "mapping.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace headrace {
+namespace {
+
+#ifdef __linux__
+constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ, of Linux 5.14; the headers may be older
+#endif
+
+}  // namespace
+
+std::unique_ptr<const Mapping> Mapping::of(const std::string& path) {
+#ifdef __linux__
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return nullptr;
+  struct stat status;
+  void* begin = MAP_FAILED;
+  if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
+    begin =
+        mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_SHARED, descriptor, 0);
+  }
+  close(descriptor);
+  if (begin == MAP_FAILED) return nullptr;
+  const auto size = static_cast<uint64_t>(status.st_size);
+  madvise(begin, size, MADV_RANDOM);  // what is not there any more is read without its neighbours
+  return std::unique_ptr<const Mapping>(new Mapping(static_cast<const uint8_t*>(begin), size));
+#else
+  static_cast<void>(path);
+  return nullptr;
+#endif
+}
+
+Mapping::Mapping(const uint8_t* begin, uint64_t size)
+    : begin_(begin),
+      size_(size),
+      inset_(reinterpret_cast<uintptr_t>(begin) & ((uintptr_t{1} << kWindowBits) - 1)),
+      known_(std::make_unique<std::atomic<bool>[]>(window(size - 1) + 1)) {}
+
+Mapping::~Mapping() { munmap(const_cast<uint8_t*>(begin_), size_); }
+
+bool Mapping::learn(uint64_t offset, uint64_t n) const {
+#ifdef __linux__
+  static const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const uint64_t begin = offset / page * page;
+  if (madvise(const_cast<uint8_t*>(begin_) + begin, offset + n - begin, kPopulateRead) != 0) {
+    return false;
+  }
+  for (uint64_t w = window(offset); w <= window(offset + n - 1); ++w) {
+    known_[w].store(true, std::memory_order_relaxed);
+  }
+  return true;
+#else
+  static_cast<void>(offset), static_cast<void>(n);
+  return false;
+#endif
+}
+
+}  // namespace headrace
