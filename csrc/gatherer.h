@@ -1,20 +1,20 @@
 // Gatherer: records in an order of their own, parsed a batch at a time from wherever they lie.
 //
-// Blocks of files are read and checked in parallel; under one lock their records pass, in the order
-// of the source, the verbs and the window of a shuffle, and become rows; a batch whose rows are all
-// known is parsed by one thread, without the lock.
+// Blocks of files are read and checked in parallel; one thread at a time has the order, in which
+// their records pass the verbs and the window of a shuffle and become rows; a batch whose rows are
+// all known is parsed by one thread. A thread that cannot have the order does something else.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <vector>
 
-#include "filler.h"
 #include "mixer.h"
 #include "pipeline.h"
+#include "row_parser.h"
 #include "streams.h"
 
 namespace headrace {
@@ -34,47 +34,61 @@ class Gatherer final : public Pipeline {
   LoaderStats stats() const override;
 
  private:
-  // A record on its way to a batch.
-  struct Row {
-    const uint8_t* data;
-    uint32_t size, segment, index;
-  };
-  struct Job {
-    Batch* batch = nullptr;
-    std::vector<Row> rows;
-  };
-  struct Worker {
-    Filler filler;
-    std::vector<ByteView> records;
-    std::vector<uint32_t> counts;    // by segment
-    std::vector<uint32_t> segments;  // whose count is not 0
-  };
+  using Lock = std::unique_lock<std::mutex>;
 
+  // Batches whose rows are known and that nobody parses yet. Few: their records are in a cache.
+  static constexpr size_t kEnoughJobs = 2;
+
+  bool have_order(Lock& lock);
+  void parse(RowParser& parser, Lock& lock);
+  void fetch(std::unique_ptr<Streams::Errand> errand, Lock& lock);
+  void wait(Lock& lock);
+  void wake_one();
+  Provenance provenance(const RowJob::Row& row);
+
+  // With the order: gatherer_order.cc.
   void advance();
+  bool has_room();
+  Streams::Next next();
   void feed();
   void meet(RecordBlock& block);
-  void emit(const Window::Entry& record);
+  Plan::Step next_out(size_t available);
+  template <class Next>
+  void emit(const Plan::Step& step, Next next);
+  void emitted();
   void settle();
   void after_input(Plan::Step step);
   void after_output(Plan::Step step);
+  void begin_pass();
   void restart();
+  void open_batch();
   void close_batch(bool drop);
   void fail(Error error);
   void end_stream();
   void set_mark();
-
-  void gather(const Job& job, Worker& worker);
-  Provenance provenance(const Row& row);
 
   const LoaderJob& job_;
   const std::shared_ptr<const BatchLayout> layout_;
   Outbox& outbox_;
   const ShuffleParts parts_;
 
-  mutable std::mutex mutex_;  // guards all that follows
+  // Held for short moments only, also by who has the order. What it guards:
+  mutable std::mutex mutex_;
   std::condition_variable work_;
+  size_t waiting_ = 0;  // threads
   bool stopped_ = false;
-  Streams streams_;
+  bool news_ = true;  // the order may get further than it has
+  bool done_ = false;
+  Streams streams_;  // but for what is the order's
+  std::deque<std::unique_ptr<RowJob>> jobs_;
+  std::vector<std::unique_ptr<RowJob>> spare_jobs_;
+  std::vector<RowParser::Lent> returned_;  // to the window, by threads that do not have the order
+  uint64_t records_ = 0, slow_records_ = 0;
+
+  std::atomic<bool> no_room_{false};  // the order waits for the consumer
+
+  // The order: all that follows. Never waited for but by an error.
+  std::mutex order_;
   Plan inner_;  // before the shuffle
   Plan outer_;  // behind it
   bool outer_has_verbs_;
@@ -84,11 +98,10 @@ class Gatherer final : public Pipeline {
   size_t untold_ = 0;      // of those, taken here but not yet from the streams
   bool draining_ = false;  // the shuffle's input has ended
   bool ended_ = false;
+  bool enough_ = false;  // jobs to be done, for now
   Batch* batch_ = nullptr;
-  std::unique_ptr<Job> open_job_;
-  std::deque<std::unique_ptr<Job>> jobs_;
-  std::vector<std::unique_ptr<Job>> spare_jobs_;
-  uint64_t records_ = 0, slow_records_ = 0;
+  std::unique_ptr<RowJob> open_job_;  // its rows
+  std::vector<RowParser::Lent> taken_back_;
 };
 
 }  // namespace headrace

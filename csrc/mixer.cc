@@ -17,7 +17,7 @@ void Mixer::start_at(const Position& position) {
 }
 
 void Mixer::begin_again() {
-  while (!shuffle_->empty()) {
+  while (left() != 0) {
     const Window::Entry record = shuffle_->draw();
     // Behind a restart all may not have come yet.
     if (record.segment != Window::kNone) discard(record);
@@ -62,8 +62,8 @@ void Mixer::let_go_all() {
 
 // It had gone in before the restart.
 void Mixer::put_back(const Window::Entry& record) {
-  if (const auto place = refill_.place(input_ - 1)) {
-    window_.add(record);
+  if (const auto place = refill_.place(input_)) {
+    window_.add(record.segment, 1, record.size);
     shuffle_->set(*place, record);
   }
 }

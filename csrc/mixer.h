@@ -37,25 +37,29 @@ class Mixer {
   void let_go(uint32_t segment);
   void let_go_all();
 
-  // The next record of the source goes in; one comes out in exchange, if the window was full.
-  std::optional<Window::Entry> push(const Window::Entry& record) {
-    if (!shuffle_) {
-      window_.add(record);
-      return record;
-    }
-    if (refill_.knows(input_++)) {
+  // Whether each record of the source that goes in brings one out: by exchange(), until the source
+  // ends. Else it goes in by push().
+  bool steady() const { return !shuffle_ || (shuffle_->steady() && !refill_.knows(input_)); }
+  void push(const Window::Entry& record) {
+    if (refill_.knows(input_)) {
       put_back(record);
-      return std::nullopt;
+    } else {
+      window_.add(record.segment, 1, record.size);
+      shuffle_->push(record);
     }
-    window_.add(record);
-    shuffle_->push(record);
-    if (!shuffle_->full()) return std::nullopt;
-    shuffle_->look_ahead();
-    return shuffle_->draw();
+    ++input_;
+  }
+  // Some of a segment one after another, which are counted behind that by entered().
+  Window::Entry exchange(const Window::Entry& record) {
+    return shuffle_ ? shuffle_->exchange(record) : record;
+  }
+  void entered(uint32_t segment, uint32_t records, uint64_t bytes) {
+    window_.add(segment, records, bytes);
+    input_ += records;
   }
 
   // Once the source has ended.
-  bool empty() const { return shuffle_->empty(); }
+  uint64_t left() const { return shuffle_->pushed() - shuffle_->drawn(); }
   Window::Entry draw() { return shuffle_->draw(); }
 
   // A record that came out and is not wanted.

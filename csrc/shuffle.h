@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "foresight.h"
 #include "philox.h"
 
 namespace headrace {
@@ -40,7 +41,8 @@ std::vector<uint64_t> shuffle_contents(uint64_t buffer_size, Philox generator, u
 template <class Element>
 class Shuffle {
  public:
-  Shuffle(uint64_t buffer_size, Philox generator) : size_(buffer_size), generator_(generator) {}
+  Shuffle(uint64_t buffer_size, Philox generator)
+      : size_(buffer_size), generator_(generator), foresight_(buffer_size, generator) {}
 
   bool full() const { return pushed_ - drawn_ == size_; }
   bool empty() const { return pushed_ == drawn_; }
@@ -56,7 +58,7 @@ class Shuffle {
       ring_[enter_] = element;
     }
     ++pushed_;
-    enter_ = enter_ + 1 == size_ ? 0 : enter_ + 1;
+    enter_ = around(enter_ + 1);
   }
 
   // The next element of the output. Only if full, or if the input has ended and not empty.
@@ -67,16 +69,24 @@ class Shuffle {
     ++drawn_;
     const Element element = ring_[place];
     ring_[place] = ring_[first_];
-    first_ = first_ + 1 == size_ ? 0 : first_ + 1;
+    first_ = around(first_ + 1);
     return element;
   }
 
-  // While the ring is full: a hint for the cache of what will soon be drawn.
-  void look_ahead() {
-    if (size_ <= kAhead) return;
-    const uint64_t first = around(first_ + kAhead);
-    const uint64_t place = around(first + below(generator_.at(drawn_ + kAhead), size_));
-    __builtin_prefetch(&ring_[place], 1);
+  // Whether the next push() makes it full.
+  bool steady() const { return pushed_ - drawn_ + 1 == size_; }
+
+  // push() and draw(), while steady.
+  Element exchange(const Element& element) {
+    assert(steady());
+    push(element);
+    const uint64_t place = foresight_.place(drawn_);
+    __builtin_prefetch(ring_.data() + foresight_.later(drawn_), 1);
+    ++drawn_;
+    const Element drawn = ring_[place];
+    ring_[place] = ring_[first_];
+    first_ = around(first_ + 1);
+    return drawn;
   }
 
   // Takes up a pass there; the elements follow by set(), one for each place of shuffle_contents().
@@ -97,8 +107,6 @@ class Shuffle {
   }
 
  private:
-  static constexpr uint64_t kAhead = 20;  // draws; the generator remembers a few more
-
   uint64_t around(uint64_t place) const { return place < size_ ? place : place - size_; }
 
   // Most windows are small enough for the cheaper division.
@@ -111,6 +119,7 @@ class Shuffle {
   uint64_t pushed_ = 0, drawn_ = 0;
   uint64_t enter_ = 0, first_ = 0;  // the places of the next push, and of the oldest element
   std::vector<Element> ring_;       // element number i of the input enters at place i % size_
+  Foresight foresight_;
 };
 
 }  // namespace headrace

@@ -64,9 +64,10 @@ std::unique_ptr<Streams::Errand> Streams::claim() {
     }
   }
   // What the order waits for comes first, then what it will want soon.
+  const uint64_t turn = turn_;
   for (const uint64_t most : {uint64_t{1}, std::max<uint64_t>(2, rules_.ahead / rules_.slots)}) {
     for (uint64_t i = 0; i < slots_.size(); ++i) {
-      const auto& reading = slots_[(turn_ + i) % slots_.size()];
+      const auto& reading = slots_[(turn + i) % slots_.size()];
       if (reading && wants_block(*reading, most)) return errand_for(reading);
     }
   }
@@ -178,6 +179,7 @@ void Streams::deliver(std::unique_ptr<Errand> errand) {
 // interleave_dataset_op.cc.)
 Streams::Next Streams::next() {
   for (;;) {
+    if (have_records()) return Next::kRecords;
     const bool left = next_file_ < files_.size();
     if (!left && std::all_of(slots_.begin(), slots_.end(), [](const auto& r) { return !r; })) {
       return Next::kEnd;
@@ -192,15 +194,12 @@ Streams::Next Streams::next() {
     Reading& reading = *slots_[turn_];
     while (!reading.blocks.empty()) {
       if (!reading.blocks.front()) return Next::kWait;
-      current_ = reading.blocks.front().get();
-      if (reading.first < current_->records.size()) {
-        first_ = reading.first;
-        available_ =
-            std::min<uint64_t>(current_->records.size() - first_, rules_.turn_length - in_turn_);
-        return Next::kRecords;
-      }
+      reading.front = reading.blocks.front().get();
+      if (have_records()) return Next::kRecords;
+      current_ = reading.front;
       if (current_->error) return Next::kError;
       reading.offset = current_->next_offset;
+      reading.front = nullptr;
       reading.blocks.pop_front();
       --under_way_;
       ++reading.popped;
@@ -211,6 +210,17 @@ Streams::Next Streams::next() {
     if (left && !rules_.fill_on_visit) open_next(turn_);
     next_turn();
   }
+}
+
+bool Streams::have_records() {
+  const auto& reading = slots_[turn_];
+  if (!reading || reading->front == nullptr) return false;
+  const size_t n = reading->front->records.size();
+  if (reading->first == n) return false;
+  current_ = reading->front;
+  first_ = reading->first;
+  available_ = std::min<uint64_t>(n - first_, rules_.turn_length - in_turn_);
+  return true;
 }
 
 void Streams::take(size_t n) {
@@ -241,7 +251,7 @@ void Streams::open_next(uint64_t slot) {
 }
 
 void Streams::next_turn() {
-  turn_ = (turn_ + 1) % slots_.size();
+  turn_.store((turn_ + 1) % slots_.size(), std::memory_order_relaxed);
   in_turn_ = 0;
 }
 
@@ -249,6 +259,7 @@ void Streams::next_turn() {
 void Streams::drop(Reading& reading) {
   for (const auto& block : reading.blocks) under_way_ -= block != nullptr;
   under_way_ -= reading.waiting.size();
+  reading.front = nullptr;
   reading.blocks.clear();
   reading.waiting.clear();
   reading.ended = reading.dropped = true;

@@ -1,7 +1,9 @@
 // Streams: files read block by block, several at a time, merged into one order of records.
 //
 // One slot: files one after another. Several: tf.data's interleaving, by turns. What is read ahead,
-// and by which thread, has no influence on the order. Every call needs the caller's lock.
+// and by which thread, has no influence on the order. Every call needs the caller's lock, but for
+// those of the order that say otherwise: only one thread at a time calls any of the order's, and
+// what these look at is changed by them alone.
 #pragma once
 
 #include <atomic>
@@ -60,16 +62,18 @@ class Streams {
     kEnd,      // the pass has ended
   };
   Next next();
+  // Without the lock: next() would say kRecords, and finds them. False: perhaps not.
+  bool have_records();
   RecordBlock* block() { return current_; }
   size_t first() const { return first_; }
   size_t available() const { return available_; }
-  void take(size_t n);  // of the available ones
+  void take(size_t n);  // of the available ones; without the lock
   void pass_over_error();
 
   // Begins a pass; what was read ahead for it is used.
   void begin_pass(uint64_t pass);
   void go_to(const Position& position);
-  void tell(Position& position) const;  // of the next record
+  void tell(Position& position) const;  // of the next record; without the lock
   bool contains(const Position& position) const;
 
   Damage damage() const { return damage_; }
@@ -90,8 +94,10 @@ class Streams {
     bool dropped = false;                             // nobody wants what is still under way
     uint64_t popped = 0;                              // blocks that have left the queue
     std::deque<std::unique_ptr<RecordBlock>> blocks;  // in order; null until delivered
-    size_t first = 0;                                 // next record of the front block
-    uint64_t offset = 0, ordinal = 0;                 // of the next record
+    // The order's own.
+    RecordBlock* front = nullptr;      // the first of the blocks, once the order has come to it
+    size_t first = 0;                  // its next record
+    uint64_t offset = 0, ordinal = 0;  // of the next record
   };
   using Readings = std::deque<std::shared_ptr<Reading>>;
 
@@ -108,9 +114,10 @@ class Streams {
   std::vector<uint64_t> sizes_;
 
   uint64_t pass_ = 0;
-  Readings slots_;          // null: empty
-  uint64_t next_file_ = 0;  // to be put into a slot
-  uint64_t turn_ = 0, in_turn_ = 0;
+  Readings slots_;                 // null: empty
+  uint64_t next_file_ = 0;         // to be put into a slot
+  std::atomic<uint64_t> turn_{0};  // read ahead it is a hint
+  uint64_t in_turn_ = 0;
   Readings upcoming_;       // begun before they have a slot, in order
   uint64_t under_way_ = 0;  // blocks claimed or waiting
 

@@ -44,24 +44,8 @@ void Window::let_go(uint32_t number) {
   end_if_empty(number);
 }
 
-void Window::add(const Entry& entry) {
-  Segment& segment = segments_[entry.segment];
-  ++segment.live;
-  segment.live_bytes += entry.size;
-  live_bytes_ += entry.size;
-}
-
-const uint8_t* Window::take(const Entry& entry) {
-  Segment& segment = segments_[entry.segment];
-  ++segment.lent;
-  segment.live_bytes -= entry.size;
-  live_bytes_ -= entry.size;
-  if (--segment.live == 0) end_if_empty(entry.segment);
-  return segment.memory.data() + entry.at;
-}
-
 void Window::give_back(uint32_t number, uint32_t records) {
-  segments_[number].lent -= records;
+  segments_[number].held -= records;
   free_if_unused(number);
 }
 
@@ -85,14 +69,14 @@ void Window::end_if_empty(uint32_t number) {
 
 void Window::free_if_unused(uint32_t number) {
   Segment& segment = segments_[number];
-  if (segment.live != 0 || segment.lent != 0 || segment.arriving) return;
+  if (segment.held != 0 || segment.arriving) return;
   segment = Segment{};
   free_segments_.push_back(number);
 }
 
 // Rarely many at a time: the emptiest have the least to be copied for the most that is won.
 bool Window::choose() {
-  if (memory_ <= live_bytes_ + live_bytes_ / 10 * 9 + kNoMatter) return false;
+  if (memory_ <= live_bytes_ + live_bytes_ / 20 * 17 + kNoMatter) return false;
   std::vector<uint32_t> candidates;
   for (uint32_t i = 0; i < segments_.size(); ++i) {
     if (segments_[i].live != 0 && !segments_[i].arriving) candidates.push_back(i);
@@ -130,12 +114,18 @@ void Window::move(std::span<Entry* const> entries) {
       to = new_segment(Buffer(room + kSlop), 0);
       std::memset(segments_[to].memory.data() + room, 0, kSlop);
       segments_[to].origin.mark = kNone;
+      size_t n = 0;
+      for (uint64_t bytes = 0; i + n < entries.size(); ++n) {
+        if ((bytes += entries[i + n]->size) > room) break;
+      }
+      segments_[to].origins.reserve(n);
     }
     left -= entry.size;
     const Origin origin = this->origin(entry.segment, entry.index, data(entry));
     Segment &from = segments_[entry.segment], &target = segments_[to];
     std::memcpy(target.memory.data() + target.size, data(entry), entry.size);
     --from.live;
+    --from.held;
     from.live_bytes -= entry.size;
     const uint32_t emptied = from.live == 0 ? entry.segment : kNone;
     entry = {to, static_cast<uint32_t>(target.size), entry.size,
@@ -144,6 +134,7 @@ void Window::move(std::span<Entry* const> entries) {
     target.size += entry.size;
     memory_ += entry.size;
     ++target.live;
+    ++target.held;
     target.live_bytes += entry.size;
     // The oldest of its marks.
     uint32_t& mark = target.origin.mark;

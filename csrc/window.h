@@ -43,10 +43,25 @@ class Window {
   uint32_t add_segment(Buffer memory, size_t size, const Origin& origin);
   void let_go(uint32_t segment);  // no more of its records will be added
 
-  void add(const Entry& entry);
+  // So many records of it, of so many bytes together, are to be drawn. Of records that are added
+  // one after another some may be drawn before they are all added.
+  void add(uint32_t segment, uint32_t records, uint64_t bytes) {
+    Segment& to = segments_[segment];
+    to.live += records;
+    to.held += records;
+    to.live_bytes += bytes;
+    live_bytes_ += bytes;
+  }
 
   // Draws a record: its bytes, which stay until it is given back.
-  const uint8_t* take(const Entry& entry);
+  const uint8_t* take(const Entry& entry) {
+    Segment& segment = segments_[entry.segment];
+    segment.live_bytes -= entry.size;
+    live_bytes_ -= entry.size;
+    const uint8_t* const data = segment.memory.data() + entry.at;
+    if (--segment.live == 0) end_if_empty(entry.segment);
+    return data;
+  }
   void give_back(uint32_t segment, uint32_t records);
   Origin origin(uint32_t segment, uint32_t index, const uint8_t* data) const;
 
@@ -61,11 +76,11 @@ class Window {
  private:
   struct Segment {
     Buffer memory;
-    size_t size = 0;        // bytes used of it
-    bool arriving = false;  // records are still being added
-    uint32_t live = 0;      // records still to be drawn
-    uint32_t lent = 0;      // drawn and not yet given back
+    uint32_t live = 0;  // records still to be drawn
+    uint32_t held = 0;  // those, and the drawn ones that have not been given back
     uint64_t live_bytes = 0;
+    size_t size = 0;              // bytes used of the memory
+    bool arriving = false;        // records are still being added
     Origin origin{};              // of a block
     std::vector<Origin> origins;  // of each record that was moved here
   };

@@ -25,13 +25,13 @@ ROOMS = [
     "bytes error philox permutation position threads turn even stopwatch marks",
     "cuda_driver shelves",
     "locked_pages",
-    "kernels wire buffer window shuffle refill",
+    "kernels wire buffer window foresight shuffle refill",
     "source mapping landing schema cell",
     "record entry entry_order example parse_error exact sequence_feature sequence convert cells cells_store",
     "scan plan",
     "growing_array batch index index_build index_file extents fetcher selection",
-    "outbox blocks pipeline filler assigner block_read streams file_order mixer gatherer lot picker"
-    " parse loader writer",
+    "outbox blocks pipeline filler assigner block_read streams file_order mixer row_parser gatherer"
+    " gatherer_order lot picker parse loader writer",
     "bindings",
 ]
 ROOM_OF = {noun: number for number, room in enumerate(ROOMS) for noun in room.split()}

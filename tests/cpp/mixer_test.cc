@@ -69,18 +69,22 @@ TEST_CASE("merging changes where records lie and nothing else") {
       offset += entry.size;
       live.insert(number);
       live_bytes += entry.size;
-      const auto out = mixer.push(entry);
       numbers.push(static_cast<uint32_t>(number));
-      REQUIRE(out.has_value() == numbers.full());
-      if (!out) continue;
+      REQUIRE(mixer.steady() == numbers.full());
+      if (!mixer.steady()) {
+        mixer.push(entry);
+        continue;
+      }
+      const Window::Entry out = mixer.exchange(entry);
+      mixer.entered(segment, 1, entry.size);
       const uint32_t expected = numbers.draw();
       Window& window = mixer.window();
-      const uint8_t* const data = window.take(*out);
-      const Window::Origin origin = window.origin(out->segment, out->index, data);
-      same = same && out->size == size_of(expected) && holds(expected, data) &&
+      const uint8_t* const data = window.take(out);
+      const Window::Origin origin = window.origin(out.segment, out.index, data);
+      same = same && out.size == size_of(expected) && holds(expected, data) &&
              origin.ordinal == expected && origin.file == expected / kBlock % 3 &&
              origin.offset / 1'000'000 == expected / kBlock;
-      window.give_back(out->segment, 1);
+      window.give_back(out.segment, 1);
       live.erase(expected);
       live_bytes -= size_of(expected);
     }
@@ -96,7 +100,7 @@ TEST_CASE("merging changes where records lie and nothing else") {
   CHECK(bounded);
   CHECK(most > live_bytes + kAllowance);  // else nothing would have been merged
   CHECK(behind < 4 * kWindow);            // a restart begins not long before the oldest
-  while (!mixer.empty()) {
+  while (mixer.left() != 0) {
     const Window::Entry out = mixer.draw();
     const uint32_t expected = numbers.draw();
     same = same && holds(expected, mixer.window().take(out));
