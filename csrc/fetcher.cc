@@ -19,6 +19,14 @@ constexpr size_t kMostMappings = 16384;  // the system counts them
 // with all between them; of larger ones, what a call costs is little.
 constexpr uint64_t kLeastGathered = 256, kMostGathered = 16384;
 
+bool pays_to_gather(const Index& index, uint64_t most_mapped) {
+  uint64_t bytes = 0;
+  for (const IndexedFile& file : index.files()) bytes += file.size;
+  const uint64_t average = bytes / std::max<uint64_t>(index.count(), 1);
+  return index.files().size() <= kMostMappings && bytes <= most_mapped &&
+         average >= kLeastGathered && average <= kMostGathered;
+}
+
 uint64_t frame_size(const Index::Place& place) { return kHeaderSize + place.size + kFooterSize; }
 
 }  // namespace
@@ -28,14 +36,10 @@ Fetcher::Fetcher(std::vector<std::string> files, std::shared_ptr<const Index> in
     : files_(std::move(files)),
       index_(std::move(index)),
       verify_(verify),
+      may_gather_(pays_to_gather(*index_, most_mapped)),
       sources_(files_.size()),
-      mapped_(std::make_unique<std::atomic<const Mapping*>[]>(files_.size())) {
-  uint64_t bytes = 0;
-  for (const IndexedFile& file : index_->files()) bytes += file.size;
-  const uint64_t average = bytes / std::max<uint64_t>(index_->count(), 1);
-  gathers_ = files_.size() <= kMostMappings && bytes <= most_mapped && average >= kLeastGathered &&
-             average <= kMostGathered;
-}
+      mapped_(std::make_unique<std::atomic<const Mapping*>[]>(files_.size())),
+      gathers_(may_gather_) {}
 
 std::shared_ptr<const Source> Fetcher::open(uint32_t file) {
   std::lock_guard lock(mutex_);
@@ -145,6 +149,14 @@ void Fetcher::gather(std::span<const uint64_t> ordinals, Fetched& out) {
     }
   }
   fetch(ordinals, out);  // which also says what is wrong with a record
+}
+
+void Fetcher::try_again() {
+  if (gathers() || !may_gather_) return;
+  std::lock_guard lock(mutex_);
+  for (const uint32_t file : opened_) sources_[file].reset();  // they remember having waited
+  opened_.clear();
+  gathers_ = true;
 }
 
 // The records at out.places. False if not all could be had like this.

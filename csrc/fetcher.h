@@ -68,6 +68,7 @@ class Fetcher {
   // memory, pieces of mapped files are copied many at a time, which takes a third of the time.
   void gather(std::span<const uint64_t> ordinals, Fetched& out);
   bool gathers() const { return gathers_.load(std::memory_order_relaxed); }
+  void try_again();  // what was not in memory may be there now
 
   // Of a record that was fetched.
   int64_t ordinal_in_file(uint64_t ordinal) const;
@@ -86,6 +87,7 @@ class Fetcher {
   const std::vector<std::string> files_;
   const std::shared_ptr<const Index> index_;
   const bool verify_;
+  const bool may_gather_;
 
   std::mutex mutex_;
   std::vector<std::shared_ptr<const Source>> sources_;

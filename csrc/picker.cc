@@ -235,6 +235,7 @@ void Picker::go_on(Plan::Step step) {
     ++iteration_;
     next_ = 0;
     order_ = std::make_shared<Selection::Order>(selection_.order(iteration_));
+    fetcher_.try_again();
   } else if (step.fate == Plan::Step::kEnd) {
     ended_ = true;
   }

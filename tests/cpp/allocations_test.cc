@@ -9,6 +9,7 @@
 
 #include "cells.h"
 #include "files.h"
+#include "index_build.h"
 #include "loader.h"
 #include "numbered.h"
 #include "record.h"
@@ -129,4 +130,25 @@ TEST_CASE("a loader allocates for batches, not for records") {
     pass();
     CHECK(allocations_of(pass) < 60 * kBatches);  // batches, their arrays, blocks
   }
+}
+
+TEST_CASE("a whole shuffle from mapped files allocates for batches, not for records") {
+  const Folder folder;
+  constexpr size_t kRecords = 20'000, kBatches = 20;
+  LoaderJob job;
+  job.files = {folder.write("file", Records(kRecords, std::string(500, 'x')))};
+  job.index = build_index({job.files, OnCorruption::kRaise, 1}, [] { return true; });
+  job.batch_size = kRecords / kBatches;
+  job.options.threads = 2;
+  job.options.prefetch = 2;
+  job.verbs = {{Verb::kShuffleAll}, {Verb::kRepeat, 4}};
+  Loader loader(job);
+  const auto pass = [&] {
+    for (size_t i = 0; i < kBatches; ++i) {
+      REQUIRE(loader.next(std::chrono::seconds(60)).outcome == Outbox::Outcome::kBatch);
+    }
+  };
+  pass();
+  pass();
+  CHECK(allocations_of(pass) < 60 * kBatches);
 }

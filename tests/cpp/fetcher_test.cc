@@ -137,10 +137,21 @@ TEST_CASE("what a mapped file has lost, or has otherwise than it was, fails as i
     std::filesystem::resize_file(path, place.offset + 100);
     check_same_failures(80);
   }
-  SUBCASE("cut to nothing") {
+  SUBCASE("cut to nothing, and written again") {
+    std::string bytes;
+    for (uint64_t i = 0; i < kRecords / 3; ++i) bytes += framed(record(kRecords / 3 + i));
     std::filesystem::resize_file(path, 0);
     check_same_failures(kRecords / 3);
     CHECK_FALSE(fetcher.gathers());
+    std::ofstream(path, std::ios::binary) << bytes;
+    fetcher.gather(ordinals, gathered);
+    require_records(ordinals, gathered);
+    CHECK_FALSE(fetcher.gathers());
+    fetcher.try_again();
+    CHECK(fetcher.gathers());
+    fetcher.gather(ordinals, gathered);
+    require_records(ordinals, gathered);
+    CHECK(fetcher.gathers() == can_gather());
   }
 }
 
