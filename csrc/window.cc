@@ -9,7 +9,7 @@ namespace headrace {
 namespace {
 
 constexpr size_t kMerged = (size_t{256} << 10) - kSlop;  // bytes of a segment of survivors
-constexpr uint64_t kNoMatter = uint64_t{16} << 20;       // bytes in vain that are never too many
+constexpr uint64_t kNoMatter = uint64_t{12} << 20;       // bytes in vain that are never too many
 constexpr size_t kAhead = 8;                             // records asked for beforehand
 
 }  // namespace
@@ -76,7 +76,7 @@ void Window::free_if_unused(uint32_t number) {
 
 // Rarely many at a time: the emptiest have the least to be copied for the most that is won.
 bool Window::choose() {
-  if (memory_ <= live_bytes_ + live_bytes_ / 20 * 17 + kNoMatter) return false;
+  if (memory_ <= live_bytes_ + live_bytes_ / 5 * 4 + kNoMatter) return false;
   std::vector<uint32_t> candidates;
   for (uint32_t i = 0; i < segments_.size(); ++i) {
     if (segments_[i].live != 0 && !segments_[i].arriving) candidates.push_back(i);
