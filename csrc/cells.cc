@@ -79,17 +79,16 @@ void Cells::measure() {
   for (size_t c = 0; c < schema_->size(); ++c) {
     const Column& column = column_at(c);
     if (column.layout == Layout::kRaw) {
-      measure_raw(c);
+      measure_sized(c, column.elements * size_of(column.type));
     } else if (column.kind == Kind::kBytes) {
       measure_strings(c);
     } else if (column.layout != Layout::kFixed) {
       measure_growing_numbers(c);
-    } else if (!is_direct(column)) {
-      measure_fixed_numbers(c);
     } else if (column.kind == Kind::kInt64) {
-      measure_single_int64s(c);
+      is_direct(column) ? measure_single_int64s(c) : measure_fixed_int64s(c);
     } else {
-      measure_single_floats(c);
+      is_direct(column) ? measure_single_floats(c)
+                        : measure_sized(c, column.elements * sizeof(float));
     }
   }
 }
@@ -130,14 +129,18 @@ void Cells::measure_single_floats(size_t c) {
   }
 }
 
-void Cells::measure_fixed_numbers(size_t c) {
+void Cells::measure_fixed_int64s(size_t c) {
   const Column& column = column_at(c);
   uint64_t* const cell = cells(c);
+  const auto fits = [&](size_t record) {
+    if (Cell::form(cell[record]) != Cell::kPacked) return false;
+    const uint8_t* const list = bytes_of(record, cell[record]);
+    const size_t size = Cell::size(cell[record]);
+    return kernels().count_varints(list, size) == column.elements &&
+           (size == 0 || list[size - 1] < 0x80);
+  };
   for (size_t i = 0; i < records_.size(); ++i) {
-    size_t count;
-    if (!count_packed(column, i, cell[i], count) || count != column.elements) {
-      cell[i] = resolve(c, i);
-    }
+    if (!fits(i)) cell[i] = resolve(c, i);
   }
 }
 
@@ -205,30 +208,15 @@ void Cells::measure_strings(size_t c) {
   begins[records_.size()] = strings.size();
 }
 
-void Cells::measure_raw(size_t c) {
-  const Column& column = column_at(c);
+// Of so many bytes in all records.
+void Cells::measure_sized(size_t c, size_t size) {
   uint64_t* const cell = cells(c);
-  const uint64_t wanted = Cell::pack(Cell::kPacked, column.elements * size_of(column.type), 0);
+  // No cell is of more than the largest size.
+  const uint64_t wanted =
+      size <= Cell::kLargestSize ? Cell::pack(Cell::kPacked, size, 0) >> 32 : UINT64_MAX;
   for (size_t i = 0; i < records_.size(); ++i) {
-    if (cell[i] >> 32 != wanted >> 32) cell[i] = resolve(c, i);
+    if (cell[i] >> 32 != wanted) cell[i] = resolve(c, i);
   }
-}
-
-// Whether a cell holds packed numbers in full, and how many.
-bool Cells::count_packed(const Column& column, size_t record, uint64_t cell, size_t& count) const {
-  if (Cell::form(cell) != Cell::kPacked) return false;
-  const size_t size = Cell::size(cell);
-  if (column.kind == Kind::kFloat) {
-    count = size / sizeof(float);
-    return size % sizeof(float) == 0;
-  }
-  if (size == 0) {
-    count = 0;
-    return true;
-  }
-  const uint8_t* const payload = bytes_of(record, cell);
-  count = kernels().count_varints(payload, size);
-  return payload[size - 1] < 0x80;
 }
 
 // What stands for a cell that cannot be used as it is: values aside, or kMissing, which means the

@@ -104,13 +104,12 @@ class Cells {
   static bool is_direct(const Column& column);
   void measure_single_int64s(size_t column);
   void measure_single_floats(size_t column);
-  void measure_fixed_numbers(size_t column);
+  void measure_fixed_int64s(size_t column);
   void measure_growing_numbers(size_t column);
   void measure_list(size_t column, size_t record);
   void measure_strings(size_t column);
-  void measure_raw(size_t column);
+  void measure_sized(size_t column, size_t size);
 
-  bool count_packed(const Column& column, size_t record, uint64_t cell, size_t& count) const;
   uint64_t resolve(size_t column, size_t record);
   uint64_t walk_list(const Column& column, size_t record, uint64_t cell);
   uint64_t keep_exact(size_t column);

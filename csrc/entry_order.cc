@@ -18,23 +18,38 @@ void EntryOrder::clear() {
 
 bool EntryOrder::add(ByteView record) {
   const uint8_t* const end = record.data + record.size;
-  const uint8_t* p = open_features(record);
-  if (p == nullptr) return false;
-  std::vector<Expected> entries = entries_;
-  std::vector<EntryForm> forms = forms_;
-  const auto find = [&](std::string_view key, size_t from) {
+  const uint8_t* const begin = open_features(record);
+  if (begin == nullptr) return false;
+  const auto find = [](const std::vector<Expected>& entries, std::string_view key, size_t from) {
     while (from < entries.size() && entries[from].key != key) ++from;
     return from;
   };
+  // Records that contradict the order may be many: they must cost little.
   Entry entry;
-  for (size_t at = 0; p != end; ++at, p = entry.end) {
+  size_t at = 0, fresh = 0;
+  for (const uint8_t* p = begin; p != end; p = entry.end) {
     if (!read_entry(p, end, entry)) return false;
-    if (const size_t found = find(entry.key, at); found != entries.size()) {
+    if (const size_t found = find(entries_, entry.key, at); found != entries_.size()) {
+      at = found + 1;
+    } else if (find(entries_, entry.key, 0) != entries_.size()) {
+      return false;
+    } else {
+      ++fresh;
+    }
+  }
+  if (fresh == 0) return true;
+  if (entries_.size() + fresh > kMost) return false;
+
+  std::vector<Expected> entries = entries_;
+  std::vector<EntryForm> forms = forms_;
+  at = 0;
+  for (const uint8_t* p = begin; p != end; ++at, p = entry.end) {
+    read_entry(p, end, entry);
+    if (const size_t found = find(entries, entry.key, at); found != entries.size()) {
       at = found;
       continue;
     }
-    // Behind it in the order, or twice in the record: one of them may be without a value.
-    if (find(entry.key, 0) != entries.size() || entries.size() == kMost) return false;
+    if (find(entries, entry.key, 0) != entries.size()) return false;  // twice, once without a value
     const int column = schema_->find(entry.key);
     EntryForm form;
     const bool brief = form_of(p, entry, column, form);

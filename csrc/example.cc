@@ -13,8 +13,9 @@ constexpr size_t kPrefetched = 4096;  // bytes of one
 constexpr size_t kPrefetchedNear = 128;
 constexpr size_t kNeighbours = 64;  // bytes between two records that were read together
 
-// So many records in a row without the expected order: of so many to come none is expected.
-constexpr uint32_t kMisses = 4, kRest = 64, kRestDoublings = 6;
+// A miss outweighs so many hits; when there is too much trouble, so many records are not asked for
+// the expected order, twice as many the next time.
+constexpr uint32_t kMiss = 3, kTooMuch = 12, kRest = 64, kMostRests = 6;
 
 constexpr size_t kOtherNames = 512;  // unwanted names that are remembered, a power of two
 constexpr size_t kSlotsPerName = 32;
@@ -212,7 +213,7 @@ void Locator::locate(std::span<const ByteView> records, uint64_t* cells, size_t 
     const bool follows = rest_ == 0;
     if (follows) {
       const size_t followed = order_.follow(records.subspan(i, some), cells + i, stride);
-      if (followed != 0) misses_ = 0;
+      if (followed != 0) hit(followed);
       i += followed;
       if (followed == some) continue;
       clear(i, 1);
@@ -232,16 +233,26 @@ void Locator::locate(std::span<const ByteView> records, uint64_t* cells, size_t 
   }
 }
 
-// A record did not have its features in the order that was expected: they are added to it. Of
-// records that contradict it one may be an exception; the next makes a new order, and where hardly
-// any has the order of the one before, fewer and fewer are asked.
+// Records had their features in the order that was expected.
+void Locator::hit(size_t records) {
+  missed_ = false;
+  trouble_ -= static_cast<uint32_t>(std::min<size_t>(trouble_, records));
+  if (trouble_ == 0) rests_ = 0;
+}
+
+// A record had not: its features are added to the order. One that contradicts it may be an
+// exception, a second one makes a new order; where many do, fewer and fewer are asked.
 void Locator::miss(ByteView record, bool canonical) {
-  ++misses_;
-  if (canonical && !order_.add(record) && misses_ != 1) {
+  if (canonical && !order_.add(record) && missed_) {
     order_.clear();
     order_.add(record);
   }
-  if (misses_ >= kMisses) rest_ = kRest << std::min(misses_ - kMisses, kRestDoublings);
+  missed_ = true;
+  trouble_ += kMiss;
+  if (trouble_ < kTooMuch) return;
+  trouble_ = kTooMuch - kMiss;
+  rest_ = kRest << rests_;
+  rests_ = std::min(rests_ + 1, kMostRests);
 }
 
 }  // namespace headrace

@@ -59,6 +59,7 @@ class Locator {
   Name* guess(const uint8_t* key, size_t size);
   Name* recall(std::string_view key);
   void choose_hash();
+  void hit(size_t records);
   void miss(ByteView record, bool canonical);
 
   std::shared_ptr<const Schema> schema_;
@@ -67,8 +68,10 @@ class Locator {
   uint64_t seed_ = 0;
   unsigned shift_ = 0;
   EntryOrder order_;
-  uint32_t misses_ = 0;  // of that order, one after the other
-  uint32_t rest_ = 0;    // so many records to come are not expected to have it
+  uint32_t trouble_ = 0;  // how little the records keep to it
+  bool missed_ = false;   // the last one did not
+  uint32_t rest_ = 0;     // so many records to come are not expected to
+  uint32_t rests_ = 0;    // of late
 };
 
 }  // namespace headrace

@@ -134,6 +134,15 @@ struct Isa : Sse42 {
   static uint64_t continued_first(const uint8_t* p) { return continued(p); }
 
   static bool differs(const EntryForm& form, const uint8_t* p, uint8_t n, bool empty) {
+    if (form.head <= 32) {
+      const __m256i bytes = _mm256_load_si256(reinterpret_cast<const __m256i*>(form.bytes));
+      const __m256i expected =
+          _mm256_mask_add_epi8(bytes, static_cast<__mmask32>(form.lengths_bits), bytes,
+                               _mm256_set1_epi8(static_cast<char>(n)));
+      const __m256i found = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+      return _mm256_mask_cmpneq_epi8_mask(static_cast<__mmask32>(form.relied_bits[empty]), found,
+                                          expected) != 0;
+    }
     const __m512i bytes = _mm512_load_si512(form.bytes);
     const __m512i expected = _mm512_mask_add_epi8(bytes, form.lengths_bits, bytes,
                                                   _mm512_set1_epi8(static_cast<char>(n)));
