@@ -11,6 +11,7 @@
 namespace headrace {
 namespace {
 
+#ifdef MFD_CLOEXEC
 constexpr size_t kAtATime = 64;  // pieces: they fit in a core's cache, which is told to get them
 constexpr size_t kPrefetched = size_t{16} << 10;  // bytes of one
 constexpr size_t kLine = 64;
@@ -22,6 +23,7 @@ bool allowed(size_t size) {
   return getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
          (limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur);
 }
+#endif
 
 }  // namespace
 
