@@ -5,10 +5,7 @@
 #include <arm_neon.h>
 
 #include "kernels/bodies.h"
-#include "kernels/copy.h"
-#include "kernels/crc32c.h"
-#include "kernels/entries.h"
-#include "kernels/varint.h"
+#include "kernels/body.h"
 
 namespace headrace {
 namespace {
@@ -60,20 +57,7 @@ struct Isa {
 
 }  // namespace
 
-const Kernels kArm64Kernels = {
-    "arm64",
-    crc32c<Isa>,
-    verify_lengths<Isa>,
-    verify_payloads<Isa>,
-    count_varints<Isa>,
-    decode_varints<Isa>,
-    decode_single_varints<Isa>,
-    count_lists<Isa>,
-    follow_entries<Isa>,
-    follow_records<Isa>,
-    copy_near,
-    nothing_to_end,
-};
+const Kernels kArm64Kernels = body_of<Isa>("arm64", copy_near, nothing_to_end);
 
 }  // namespace headrace
 

@@ -1,9 +1,6 @@
 // The body for every CPU: tables and arithmetic on whole words.
 #include "kernels/bodies.h"
-#include "kernels/copy.h"
-#include "kernels/crc32c.h"
-#include "kernels/entries.h"
-#include "kernels/varint.h"
+#include "kernels/body.h"
 
 namespace headrace {
 namespace {
@@ -78,19 +75,6 @@ struct Isa {
 
 }  // namespace
 
-const Kernels kPortableKernels = {
-    "portable",
-    crc32c<Isa>,
-    verify_lengths<Isa>,
-    verify_payloads<Isa>,
-    count_varints<Isa>,
-    decode_varints<Isa>,
-    decode_single_varints<Isa>,
-    count_lists<Isa>,
-    follow_entries<Isa>,
-    follow_records<Isa>,
-    copy_near,
-    nothing_to_end,
-};
+const Kernels kPortableKernels = body_of<Isa>("portable", copy_near, nothing_to_end);
 
 }  // namespace headrace

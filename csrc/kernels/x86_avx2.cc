@@ -5,9 +5,7 @@
 #include <immintrin.h>
 
 #include "kernels/bodies.h"
-#include "kernels/copy.h"
-#include "kernels/entries.h"
-#include "kernels/varint.h"
+#include "kernels/body.h"
 #include "kernels/x86.h"
 
 namespace headrace {
@@ -55,20 +53,7 @@ struct Isa : Sse42 {
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {
-    "avx2",
-    crc32c<Isa>,
-    verify_lengths<Isa>,
-    verify_payloads<Isa>,
-    count_varints<Isa>,
-    decode_varints<Isa>,
-    decode_single_varints<Isa>,
-    count_lists<Isa>,
-    follow_entries<Isa>,
-    follow_records<Isa>,
-    copy_far<Isa>,
-    end_far_copies,
-};
+const Kernels kAvx2Kernels = body_of<Isa>("avx2", copy_far<Isa>, end_far_copies);
 
 }  // namespace headrace
 

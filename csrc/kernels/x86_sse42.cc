@@ -3,9 +3,7 @@
 #if defined(__x86_64__)
 
 #include "kernels/bodies.h"
-#include "kernels/copy.h"
-#include "kernels/entries.h"
-#include "kernels/varint.h"
+#include "kernels/body.h"
 #include "kernels/x86.h"
 
 namespace headrace {
@@ -28,20 +26,7 @@ struct Isa : Sse42 {
 
 }  // namespace
 
-const Kernels kSse42Kernels = {
-    "sse42",
-    crc32c<Isa>,
-    verify_lengths<Isa>,
-    verify_payloads<Isa>,
-    count_varints<Isa>,
-    decode_varints<Isa>,
-    decode_single_varints<Isa>,
-    count_lists<Isa>,
-    follow_entries<Isa>,
-    follow_records<Isa>,
-    copy_far<Isa>,
-    end_far_copies,
-};
+const Kernels kSse42Kernels = body_of<Isa>("sse42", copy_far<Isa>, end_far_copies);
 
 }  // namespace headrace
 

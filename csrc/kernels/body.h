@@ -1,0 +1,32 @@
+// A body that leaves everything to the templates. Internal linkage: see words.h.
+#pragma once
+
+#include "kernels/copy.h"
+#include "kernels/crc32c.h"
+#include "kernels/entries.h"
+#include "kernels/varint.h"
+
+namespace headrace {
+namespace {
+
+template <class Isa>
+constexpr Kernels body_of(const char* name, decltype(Kernels::copy_far) copy_far,
+                          decltype(Kernels::end_far_copies) end_far_copies) {
+  return {
+      .name = name,
+      .crc32c = crc32c<Isa>,
+      .verify_lengths = verify_lengths<Isa>,
+      .verify_payloads = verify_payloads<Isa>,
+      .count_varints = count_varints<Isa>,
+      .decode_varints = decode_varints<Isa>,
+      .decode_single_varints = decode_single_varints<Isa>,
+      .count_lists = count_lists<Isa>,
+      .follow_entries = follow_entries<Isa>,
+      .follow_records = follow_records<Isa>,
+      .copy_far = copy_far,
+      .end_far_copies = end_far_copies,
+  };
+}
+
+}  // namespace
+}  // namespace headrace
