@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <span>
 
 #include "kernels/copier.h"
@@ -9,64 +10,14 @@
 namespace headrace {
 namespace {
 
-constexpr size_t kOwnBuffer = size_t{256} << 10;  // arrays of this size do not share
-constexpr size_t kSharedArena = size_t{1} << 20;
-constexpr size_t kLine = 64;
 constexpr size_t kFar = size_t{1} << 20;  // arrays of this size do not stay in a core's cache
-
-size_t fixed_size(const Column& column, size_t rows) {
-  if (BatchLayout::has_splits(column)) return (rows + 1) * sizeof(int64_t);
-  if (column.type == Type::kBytes) return (rows * column.elements + 1) * sizeof(int64_t);
-  return rows * column.elements * size_of(column.type);
-}
 
 }  // namespace
 
-bool BatchLayout::has_splits(const Column& column) {
-  return column.layout == Layout::kRagged || column.layout == Layout::kSequence;
-}
-
-bool BatchLayout::grows(const Column& column) {
-  return has_splits(column) || column.type == Type::kBytes;
-}
-
-BatchLayout::BatchLayout(std::vector<Column> columns, size_t rows, bool pad, Pages pages)
-    : columns_(std::move(columns)),
-      rows_(rows),
-      pad_(pad),
-      pages_(pages),
-      places_(columns_.size()),
-      hints_(columns_.size()) {
-  size_t shared = SIZE_MAX;  // the arena that small arrays share for now
-  for (size_t c = 0; c < columns_.size(); ++c) {
-    grows_ |= grows(columns_[c]);
-    const size_t size = fixed_size(columns_[c], rows);
-    // Arrays begin in different sets of the cache, or rows of many columns would evict each other.
-    const size_t padded = (size + kLine - 1) / kLine * kLine | kLine;
-    if (size >= kOwnBuffer) {
-      const size_t stagger = c % 32 * kLine;
-      places_[c] = {arenas_.size(), stagger, size};
-      arenas_.push_back(stagger + padded);
-      continue;
-    }
-    if (shared == SIZE_MAX || arenas_[shared] + padded > kSharedArena) {
-      shared = arenas_.size();
-      arenas_.push_back(0);
-    }
-    places_[c] = {shared, arenas_[shared], size};
-    arenas_[shared] += padded;
-  }
-}
-
-size_t BatchLayout::expected_memory() const {
-  size_t total = 0;
-  for (const size_t size : arenas_) total += size;
-  for (const Hint& hint : hints_) total += hint.values + hint.bytes;
-  return total;
-}
-
 Batch::Batch(std::shared_ptr<const BatchLayout> layout)
-    : layout_(std::move(layout)), longest_(layout_->columns().size()) {
+    : layout_(std::move(layout)),
+      longest_(layout_->columns().size()),
+      splits_types_(layout_->columns().size()) {
   values_.reserve(layout_->columns().size());
   bytes_.reserve(layout_->columns().size());
   for (size_t c = 0; c < layout_->columns().size(); ++c) {
@@ -87,6 +38,7 @@ void Batch::open(uint64_t number) {
     values_[c].clear();
     bytes_[c].clear();
     if (BatchLayout::grows(layout_->columns()[c])) ends(c)[0] = 0;
+    splits_types_[c] = Type::kInt64;
   }
   writers_ = 1;
   failure_.reset();
@@ -187,7 +139,26 @@ void Batch::finish() {
       values_[c].join();
     }
     if (layout_->pads(c) && !failure_) pad(c);
+    if (column.splits == Type::kInt32 && !failure_) narrow_splits(c);
   }
+}
+
+size_t Batch::split(size_t c, size_t row) const {
+  const uint8_t* const splits = fixed(c);
+  return splits_types_[c] == Type::kInt32 ? reinterpret_cast<const uint32_t*>(splits)[row]
+                                          : reinterpret_cast<const uint64_t*>(splits)[row];
+}
+
+// In place, if they fit.
+void Batch::narrow_splits(size_t c) {
+  const int64_t* const wide = ends(c);
+  if (wide[rows_] > std::numeric_limits<int32_t>::max()) return;
+  uint8_t* const out = fixed(c);
+  for (size_t i = 0; i <= rows_; ++i) {
+    const auto split = static_cast<int32_t>(wide[i]);
+    std::memcpy(out + i * sizeof split, &split, sizeof split);
+  }
+  splits_types_[c] = Type::kInt32;
 }
 
 void Batch::truncate(size_t rows) { rows_ = std::min(rows_, rows); }

@@ -1,8 +1,4 @@
 // Batch: contiguous columns, filled in place by many threads.
-//
-// A column is up to three arrays. Fixed numbers: cells. Growing numbers: row splits and values.
-// Strings: (row splits and) offsets and bytes. The size of `fixed` arrays is known beforehand;
-// `values` and `bytes` grow as blocks of records commit what they hold.
 #pragma once
 
 #include <atomic>
@@ -13,55 +9,13 @@
 #include <span>
 #include <vector>
 
+#include "batch_layout.h"
 #include "buffer.h"
 #include "cells.h"
 #include "error.h"
 #include "growing_array.h"
-#include "schema.h"
 
 namespace headrace {
-
-// Where the fixed arrays of a batch of at most `rows` rows lie. Shared by all batches of a loader.
-class BatchLayout {
- public:
-  struct Place {
-    size_t arena = 0;
-    size_t offset = 0;
-    size_t size = 0;
-  };
-
-  // `pad`: kSequence rows get the length of the longest; otherwise they stay like kRagged ones.
-  BatchLayout(std::vector<Column> columns, size_t rows, bool pad, Pages pages = Pages::kOrdinary);
-
-  const std::vector<Column>& columns() const { return columns_; }
-  size_t rows() const { return rows_; }
-  Pages pages() const { return pages_; }  // of the buffers, if they can be had
-  const Place& place(size_t column) const { return places_[column]; }
-  const std::vector<size_t>& arenas() const { return arenas_; }  // their sizes
-  bool grows() const { return grows_; }                          // any column does
-  bool pads(size_t column) const { return pad_ && columns_[column].layout == Layout::kSequence; }
-
-  static bool grows(const Column& column);
-  static bool has_splits(const Column& column);
-
-  // What the fullest batch so far took: the next one starts with room for it. Bytes.
-  struct Hint {
-    std::atomic<size_t> values{0};
-    std::atomic<size_t> bytes{0};
-  };
-  Hint& hint(size_t column) const { return hints_[column]; }
-  size_t expected_memory() const;  // bytes of a batch
-
- private:
-  std::vector<Column> columns_;
-  size_t rows_;
-  bool pad_;
-  Pages pages_;
-  std::vector<Place> places_;
-  std::vector<size_t> arenas_;
-  bool grows_ = false;
-  mutable std::vector<Hint> hints_;
-};
 
 class Batch {
  public:
@@ -102,7 +56,7 @@ class Batch {
   bool release() { return writers_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
   void set_rows(size_t rows) { rows_ = rows; }  // final count, before the assigner's release
 
-  // Joins the growing arrays, pads sequences.
+  // Joins the growing arrays, pads sequences, narrows row splits.
   void finish();
 
   // --- afterwards, by one thread ---
@@ -121,9 +75,12 @@ class Batch {
   GrowingArray& values(size_t column) { return values_[column]; }  // numbers, offsets of strings
   GrowingArray& bytes(size_t column) { return bytes_[column]; }
   size_t longest(size_t column) const { return longest_[column]; }  // kSequence: M
+  Type splits_type(size_t column) const { return splits_types_[column]; }
+  size_t split(size_t column, size_t row) const;
 
  private:
   int64_t* ends(size_t column) { return reinterpret_cast<int64_t*>(fixed(column)); }
+  void narrow_splits(size_t column);
   void pad(size_t column);
   void pad_numbers(size_t column, size_t longest);
   void pad_strings(size_t column, size_t longest);
@@ -136,6 +93,7 @@ class Batch {
   std::vector<GrowingArray> values_;
   std::vector<GrowingArray> bytes_;
   std::vector<size_t> longest_;
+  std::vector<Type> splits_types_;
   std::atomic<uint32_t> writers_{1};
   std::mutex failure_mutex_;
   std::optional<Failure> failure_;

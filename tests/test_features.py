@@ -89,9 +89,10 @@ class TestColumns:
         ids=repr,
     )
     def test_kind_layout_type_shape(self, feature, column):
-        key, kind, layout, name, shape, big_endian, default = column_of(feature)
+        key, kind, layout, name, shape, big_endian, default, splits = column_of(feature)
         assert (kind, layout, name, shape) == column
         assert (key, big_endian, default) == (b"a", False, None)
+        assert splits == ("int32" if isinstance(feature, hr.RaggedFeature) else "int64")
 
     def test_big_endian(self):
         assert column_of(hr.RawFeature([], np.int16, little_endian=False))[5] is True

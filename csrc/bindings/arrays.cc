@@ -96,15 +96,14 @@ py::object column_of(Batch& batch, size_t c, py::handle owner) {
                           vector_over(owner, ends, Type::kInt64, n + 1), rows);
   }
   const size_t longest = batch.longest(c);
-  const size_t n =
-      batch.layout().pads(c) ? rows * longest * column.elements : static_cast<size_t>(ends[rows]);
+  const size_t n = batch.layout().pads(c) ? rows * longest * column.elements : batch.split(c, rows);
   if (strings) {
     const auto* const offsets = reinterpret_cast<const int64_t*>(batch.values(c).memory().data());
     const auto size = static_cast<size_t>(offsets[n]);
     py::object data = take(batch.bytes(c), Type::kUInt8, size);
     py::object values = take(batch.values(c), Type::kInt64, n + 1);
     if (batch.layout().pads(c)) return py::make_tuple(data, values, longest, rows);
-    return py::make_tuple(data, values, vector_over(owner, ends, Type::kInt64, rows + 1));
+    return py::make_tuple(data, values, vector_over(owner, ends, batch.splits_type(c), rows + 1));
   }
   if (batch.layout().pads(c)) {
     shape.push(longest);
@@ -114,7 +113,7 @@ py::object column_of(Batch& batch, size_t c, py::handle owner) {
                       shape.rank, shape.sizes.data());
   }
   return py::make_tuple(take(batch.values(c), column.type, n),
-                        vector_over(owner, ends, Type::kInt64, rows + 1));
+                        vector_over(owner, ends, batch.splits_type(c), rows + 1));
 }
 
 }  // namespace

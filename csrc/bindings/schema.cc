@@ -48,6 +48,7 @@ Column column_of(const py::tuple& row) {
     }
   }
   column.big_endian = row[5].cast<bool>();
+  column.splits = type_of(row[7].cast<std::string>());
   const py::object fallback = row[6];
   if (!fallback.is_none() && column.type == Type::kBytes) {
     column.default_strings = fallback.cast<std::vector<std::string>>();

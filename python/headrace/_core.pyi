@@ -26,7 +26,7 @@ class Schema:
     """Columns: (key, kind, layout, type, shape, big_endian, default)."""
 
     def __init__(
-        self, columns: list[tuple[bytes, str, str, str, tuple[int, ...], bool, Any]]
+        self, columns: list[tuple[bytes, str, str, str, tuple[int, ...], bool, Any, str]]
     ) -> None: ...
 
 class Index:

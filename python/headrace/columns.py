@@ -20,7 +20,8 @@ from .features import (
 
 _INT32_MAX = 2**31 - 1
 
-Column = tuple[bytes, str, str, str, tuple[int, ...], bool, Any]  # as _core.Schema takes it
+# As _core.Schema takes it.
+Column = tuple[bytes, str, str, str, tuple[int, ...], bool, Any, str]
 Part = Any  # what _core.Loader.next() gives for a column
 
 
@@ -48,10 +49,11 @@ def column_of(
     kind: str | None = None,
     big_endian: bool = False,
     default: Any = None,
+    splits: str = "int64",
 ) -> Column:
     if kind is None:
         kind = BYTES if name == BYTES else "float" if name in FLOAT_TYPES else "int64"
-    return key, kind, layout, name, shape, big_endian, default
+    return key, kind, layout, name, shape, big_endian, default, splits
 
 
 def _read_fixed(key: bytes, feature: Any) -> Reading:
@@ -108,14 +110,16 @@ def read_sparse(key: bytes, name: str) -> Reading:
 def read_ragged(key: bytes, name: str, splits: str) -> Reading:
     wide = splits == "int64"
     return Reading(
-        column_of(key, "ragged", name),
+        column_of(key, "ragged", name, splits=splits),
         lambda part: RaggedArray._of(_values(part), part[-1] if wide else narrow(part[-1])),
         _vectors,
     )
 
 
 def narrow(row_splits: Any) -> Any:
-    """int64 row splits as int32."""
+    """Row splits as int32, which they mostly are."""
+    if row_splits.dtype == np.int32:
+        return row_splits
     if row_splits[-1] > _INT32_MAX:
         raise OverflowError(
             f"a batch of {row_splits[-1]} values has row splits that do not fit int32: use "

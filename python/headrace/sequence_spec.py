@@ -92,7 +92,7 @@ class _Half:
         }
 
     def _value(self, column: Any, part: Part, records: int | None) -> Any:
-        key, _, layout, _, shape, _, _ = column
+        key, _, layout, _, shape, *_ = column
         values, counts, rows = part
         if isinstance(values, tuple):
             data, offsets = values
