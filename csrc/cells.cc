@@ -56,7 +56,8 @@ void Cells::locate(std::span<const ByteView> records, const RowOf& row_of) {
   records_ = records;
   row_of_ = &row_of;
   stride_ = stride_for(records.size());
-  if (cells_.size() < stride_ * schema_->size()) cells_.resize(stride_ * schema_->size());
+  const size_t size = stride_ * std::max<size_t>(schema_->size(), 1);
+  if (cells_.size() < size) cells_.resize(size);
   refused_.clear();
   sides_.clear();
   side_int64s_.clear();
