@@ -1,9 +1,13 @@
 #include "batch_layout.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace headrace {
 namespace {
+
+// What the smallest buffer takes: a page, as much again for its alignment and what keeps it.
+constexpr size_t kLeastBuffer = 8192;
 
 constexpr size_t kOwnBuffer = size_t{256} << 10;  // arrays of this size do not share
 constexpr size_t kSharedArena = size_t{1} << 20;
@@ -54,9 +58,10 @@ BatchLayout::BatchLayout(std::vector<Column> columns, size_t rows, bool pad, Pag
 }
 
 size_t BatchLayout::expected_memory() const {
+  const auto taken_by = [](size_t size) { return size == 0 ? 0 : std::max(size, kLeastBuffer); };
   size_t total = 0;
-  for (const size_t size : arenas_) total += size;
-  for (const Hint& hint : hints_) total += hint.values + hint.bytes;
+  for (const size_t size : arenas_) total += taken_by(size);
+  for (const Hint& hint : hints_) total += taken_by(hint.values) + taken_by(hint.bytes);
   return total;
 }
 

@@ -171,6 +171,11 @@ class TestOnePass:
         dataset = CHAINS[name](files).with_options(SMALL)
         assert growth(to_the_end, dataset) < MOST_OF_A_PASS[name.startswith("large")]
 
+    def test_small_batches_keep_to_the_budget(self, files):
+        options = hr.Options(threads=2, memory_budget=8 * MIB)
+        batches = parsed(files["examples"][:1]).batch(1).take(60_000)
+        assert growth(to_the_end, batches.with_options(options)) < 128 * MIB
+
 
 def drop(dataset):
     """Of each kind of end: closed, collected, never asked for anything."""
