@@ -76,7 +76,8 @@ void Window::free_if_unused(uint32_t number) {
 
 // Rarely many at a time: the emptiest have the least to be copied for the most that is won.
 bool Window::choose() {
-  if (memory_ <= live_bytes_ + live_bytes_ / 5 * 4 + kNoMatter) return false;
+  const uint64_t vain = std::max(live_bytes_ / 5 * 4, live_bytes_ / 5 * 3 + kNoMatter);
+  if (memory_ <= live_bytes_ + vain) return false;
   std::vector<uint32_t> candidates;
   for (uint32_t i = 0; i < segments_.size(); ++i) {
     if (segments_[i].live != 0 && !segments_[i].arriving) candidates.push_back(i);
