@@ -126,6 +126,12 @@ void Loader::start() {
   }
 }
 
+bool Loader::wait(std::chrono::milliseconds patience) {
+  if (failure_) return true;
+  if (!started_) start();
+  return outbox_.wait(patience);
+}
+
 Loader::Delivery Loader::next(std::chrono::milliseconds patience) {
   if (failure_) throw *failure_;
   if (!started_) start();

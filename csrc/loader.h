@@ -34,6 +34,8 @@ class Loader {
   // The next batch, waiting for it no longer than `patience`. Throws the Error of a row or of the
   // stream, again at each call; under kTf the stream may go on behind it.
   Delivery next(std::chrono::milliseconds patience);
+  // Until next() would not; false: it still would.
+  bool wait(std::chrono::milliseconds patience);
   bool ready() { return failure_ || outbox_.ready(); }  // next() would not wait
 
   // A batch of next() whose arrays have been taken is of use again.

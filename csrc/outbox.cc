@@ -90,18 +90,25 @@ bool Outbox::ready() {
   return takes();
 }
 
+bool Outbox::wait(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  return wait(lock, patience);
+}
+
+bool Outbox::wait(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds patience) {
+  if (takes()) return true;
+  Lap lap(stopwatch_);
+  waiting_ = true;
+  const bool ready = ready_.wait_for(lock, patience, [&] { return takes(); });
+  waiting_ = false;
+  lap.end(Stage::kConsumer);
+  return ready;
+}
+
 Outbox::Outcome Outbox::take(std::chrono::milliseconds patience, Parcel& parcel) {
   std::unique_lock lock(mutex_);
-  const auto ready_now = [&] { return takes(); };
   for (;;) {
-    bool ready = ready_now();
-    if (!ready) {
-      Lap lap(stopwatch_);
-      waiting_ = true;
-      ready = ready_.wait_for(lock, patience, ready_now);
-      waiting_ = false;
-      lap.end(Stage::kConsumer);
-    }
+    const bool ready = wait(lock, patience);
     if (error_) std::rethrow_exception(error_);
     if (!ready) return Outcome::kTimeout;
     if (slots_.empty()) return Outcome::kEnd;

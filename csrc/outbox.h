@@ -62,6 +62,7 @@ class Outbox {
   };
   enum class Outcome : uint8_t { kBatch, kEnd, kTimeout };
   Outcome take(std::chrono::milliseconds patience, Parcel& parcel);
+  bool wait(std::chrono::milliseconds patience);  // until take() would not; false: it still would
 
   // A batch that was taken, whose arrays are elsewhere now, is of use again.
   void recycle(std::unique_ptr<Batch> batch);
@@ -80,6 +81,7 @@ class Outbox {
 
   bool room() const;   // with the lock
   bool takes() const;  // likewise
+  bool wait(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds patience);
 
   const std::shared_ptr<const BatchLayout> layout_;
   const Limits limits_;

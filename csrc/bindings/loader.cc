@@ -180,18 +180,21 @@ class LoaderHandle {
   py::tuple next() {
     Loader& loader = get();
     for (;;) {
-      Loader::Delivery delivery;
-      {
+      bool ready = loader.ready();
+      if (!ready) {
         const py::gil_scoped_release release;
-        delivery = loader.next(100ms);
+        ready = loader.wait(100ms);
       }
+      // Before a batch is taken, so that an interrupt loses none.
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+      if (!ready) continue;
+      Loader::Delivery delivery = loader.next(0ms);
       if (delivery.outcome == Outbox::Outcome::kBatch) {
         py::tuple arrays = to_arrays(*delivery.batch);
         loader.recycle(std::move(delivery.batch));
         return arrays;
       }
       if (delivery.outcome == Outbox::Outcome::kEnd) throw py::stop_iteration();
-      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     }
   }
 
