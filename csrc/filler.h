@@ -27,6 +27,9 @@ struct Provenance {
 // Of one thread. Scratch, reused.
 class Filler {
  public:
+  // As much as is best filled at a time: it stays in the cache.
+  static constexpr size_t kGroupBytes = size_t{256} << 10, kGroupRows = 4096;
+
   Filler(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout);
 
   // Parses the records, if the job has a schema, into rows [first, first + n) of the batch, whose

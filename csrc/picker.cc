@@ -6,8 +6,6 @@
 namespace headrace {
 namespace {
 
-constexpr size_t kGroupBytes = size_t{256} << 10;  // parsed at a time, to stay in the cache
-constexpr size_t kGroupRows = 4096;
 constexpr uint64_t kLotBytes = uint64_t{192} << 20;  // by default
 constexpr uint64_t kMapped = uint64_t{64} << 30;     // likewise; page tables for it take 128 MiB
 constexpr size_t kSoon = 8;           // batches behind the first one, before many are read together
@@ -266,7 +264,7 @@ void Picker::fill(const Task& task, Worker& worker) {
     parse(task, worker);
   } else {
     // Groups by size, from the average: the real sizes are only known when they are looked up.
-    const size_t group = std::clamp<size_t>(kGroupBytes / average_, 1, kGroupRows);
+    const size_t group = std::clamp<size_t>(Filler::kGroupBytes / average_, 1, Filler::kGroupRows);
     for (size_t first = 0; first < planned.rows; first += group) {
       const size_t n = std::min(group, planned.rows - first);
       if (!fetch_and_parse(task, worker, first, n)) break;
@@ -287,7 +285,7 @@ void Picker::parse(const Task& task, Worker& worker) {
   const auto records = lot.records(planned.first, rows);
   for (size_t first = 0, n; first < rows; first += n) {
     size_t bytes = 0;
-    for (n = 0; first + n < rows && bytes < kGroupBytes && n < kGroupRows; ++n) {
+    for (n = 0; first + n < rows && bytes < Filler::kGroupBytes && n < Filler::kGroupRows; ++n) {
       bytes += records[first + n].size;
     }
     worker.filler.fill(

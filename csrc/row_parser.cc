@@ -3,12 +3,6 @@
 #include <utility>
 
 namespace headrace {
-namespace {
-
-constexpr size_t kGroupBytes = size_t{256} << 10;  // parsed at a time, to stay in the cache
-constexpr size_t kGroupRows = 4096;
-
-}  // namespace
 
 void RowParser::count(const RowJob& job) {
   lent_.clear();
@@ -25,7 +19,8 @@ void RowParser::parse(const RowJob& job,
   for (size_t first = 0; first < job.rows.size(); first += records_.size()) {
     records_.clear();
     size_t bytes = 0;
-    for (size_t i = first; i < job.rows.size() && bytes < kGroupBytes && i - first < kGroupRows;
+    for (size_t i = first;
+         i < job.rows.size() && bytes < Filler::kGroupBytes && i - first < Filler::kGroupRows;
          ++i) {
       records_.push_back({job.rows[i].data, job.rows[i].size});
       bytes += job.rows[i].size;

@@ -65,12 +65,7 @@ class Shuffle {
   Element draw() {
     assert(!empty());
     const uint64_t live = pushed_ - drawn_;
-    const uint64_t place = around(first_ + below(generator_.at(drawn_), live));
-    ++drawn_;
-    const Element element = ring_[place];
-    ring_[place] = ring_[first_];
-    first_ = around(first_ + 1);
-    return element;
+    return take(around(first_ + below(generator_.at(drawn_), live)));
   }
 
   // Whether the next push() makes it full.
@@ -82,11 +77,7 @@ class Shuffle {
     push(element);
     const uint64_t place = foresight_.place(drawn_);
     __builtin_prefetch(ring_.data() + foresight_.later(drawn_), 1);
-    ++drawn_;
-    const Element drawn = ring_[place];
-    ring_[place] = ring_[first_];
-    first_ = around(first_ + 1);
-    return drawn;
+    return take(place);
   }
 
   // Takes up a pass there; the elements follow by set(), one for each place of shuffle_contents().
@@ -107,6 +98,15 @@ class Shuffle {
   }
 
  private:
+  // Gives the element there; the oldest takes its place.
+  Element take(uint64_t place) {
+    const Element element = ring_[place];
+    ring_[place] = ring_[first_];
+    first_ = around(first_ + 1);
+    ++drawn_;
+    return element;
+  }
+
   uint64_t around(uint64_t place) const { return place < size_ ? place : place - size_; }
 
   // Most windows are small enough for the cheaper division.
