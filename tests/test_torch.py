@@ -23,6 +23,7 @@ from laws import (
     bits,
     elements_of,
 )
+from tensors import numpy_arguments, numpy_of
 
 
 @pytest.fixture
@@ -38,26 +39,6 @@ def files(tmp_path):
 @pytest.fixture
 def batches(files):
     return files.parse_example(SPEC).batch(8)
-
-
-def numpy_of(element):
-    """An element of tensors as one of arrays."""
-    if isinstance(element, hr.BytesTensor):
-        return hr.BytesArray(element.data.numpy(), element.offsets.numpy(), element.shape)
-    if isinstance(element, hr.RaggedTensor):
-        return hr.RaggedArray(numpy_of(element.values), element.row_splits.numpy())
-    if isinstance(element, hr.SparseTensor):
-        places = element.indices.numpy(), element.dense_shape.numpy()
-        return hr.SparseArray(places[0], numpy_of(element.values), places[1])
-    if isinstance(element, dict):
-        return {key: numpy_of(value) for key, value in element.items()}
-    if isinstance(element, tuple):
-        return tuple(map(numpy_of, element))
-    return element.numpy()[()] if hasattr(element, "numpy") else element
-
-
-def numpy_arguments(*element):
-    return numpy_of(element if len(element) > 1 else element[0])
 
 
 class TestValues:
@@ -278,7 +259,7 @@ class TestArguments:
         with pytest.raises(ValueError, match="buffer_size must be at least 1"):
             batches.prefetch_to_device("cpu", 0)
         for verb in (lambda d: d.batch(2), lambda d: d.unbatch(), lambda d: d.padded_batch(2)):
-            with pytest.raises(TypeError, match=r"hold torch tensors; say as_torch behind it"):
+            with pytest.raises(TypeError, match=r"hold tensors; say as_torch behind it"):
                 verb(batches.as_torch())
 
     def test_devices_as_torch_names_them(self, torch, batches):

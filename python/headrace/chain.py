@@ -33,7 +33,7 @@ class Chained:
             for other in self._verbs:
                 if isinstance(other, DELIVERY):
                     raise TypeError(
-                        f"{verb.called()}: the elements hold torch tensors; say {other.called()} "
+                        f"{verb.called()}: the elements hold tensors; say {other.called()} "
                         "behind it"
                     )
         return self._of((*self._verbs, verb))

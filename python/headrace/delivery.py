@@ -6,9 +6,10 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 from .chain import Chained
+from .jax_arrays import device_name
 from .options import AUTOTUNE
 from .tensors import import_torch
-from .verbs import AsTorch, PrefetchToDevice
+from .verbs import AsJax, AsTorch, PrefetchToDevice
 
 if TYPE_CHECKING:
     from .dataset import Dataset
@@ -33,6 +34,19 @@ class Delivery(Chained):
         """
         import_torch()
         return self._then(AsTorch(None if device is None else _device(device)))
+
+    def as_jax(self, device: Any = None) -> Dataset:
+        """Elements as JAX arrays, on JAX's default device or on `device`: a ``jax.Device``, or its
+        name like ``"cpu"`` or ``"gpu:1"``.
+
+        Columns that are several arrays become what ``as_torch`` makes of them, an
+        ``hr.BytesTensor``, ``hr.RaggedTensor`` or ``hr.SparseTensor``, which are pytrees. JAX has
+        numbers of 64 bits only under ``jax_enable_x64``: without it they become 32-bit ones, and an
+        integer that does not fit raises OverflowError, for JAX would give other bits of it. Behind
+        it come ``map``, ``filter`` and verbs of order. Raises ImportError without JAX, ValueError
+        for what names no device; one that is not there is a RuntimeError in ``iter()``.
+        """
+        return self._then(AsJax(device_name(device)))
 
     def prefetch_to_device(self, device: Any, buffer_size: int | None = None) -> Dataset:
         """Elements as torch tensors, as by ``as_torch(device)``, copied ahead.

@@ -10,14 +10,15 @@ from .options import AUTOTUNE, Options, size_in_bytes
 from .sources import Source
 from .spec import Spec
 from .verbs import (
-    DELIVERY,
     HOW,
     ORDER,
+    AsTorch,
     AsTuple,
     Batch,
     Chain,
     Parse,
     Prefetch,
+    PrefetchToDevice,
     Repeat,
     Shard,
     ShardEven,
@@ -31,6 +32,7 @@ from .verbs import (
 
 _INT64_MAX = 2**63 - 1
 _DEFAULTS = Options()
+_TO_TORCH = (AsTorch, PrefetchToDevice)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +127,7 @@ def split(verbs: Chain, options: Options = _DEFAULTS, ready: int = 0) -> Split:
             options = options.merged(verb.options)
         elif isinstance(verb, Prefetch) and verb.size > 0:
             ready = verb.size
-        elif isinstance(verb, DELIVERY) and (verb.device or "").startswith("cuda"):
+        elif isinstance(verb, _TO_TORCH) and (verb.device or "").startswith("cuda"):
             options = options.merged(Options(pin_memory=True))
     steps = placed_steps(verbs)
     source = verbs[0]

@@ -1,4 +1,4 @@
-"""Columns as torch tensors. PyTorch is imported when the first of these functions is called."""
+"""Columns as tensors. PyTorch is imported when the first function is called that needs it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SparseTensor(NamedTuple):
     dense_shape: Tensor  # int64 (rank,)
 
 
-Leaf = Any  # an ndarray or a Tensor
+Leaf = Any  # an ndarray or a tensor
 
 
 def import_torch() -> Any:
@@ -82,7 +82,7 @@ def converted(element: Any, tensor: Callable[[Leaf], Any]) -> Any:
                 "BytesArray: without as_numpy_iterator() and np.asarray()"
             )
         return tensor(array)
-    if isinstance(element, import_torch().Tensor):
+    if hasattr(element, "__dlpack__"):  # a tensor, of whatever library
         return tensor(element)
     return element
 

@@ -265,6 +265,11 @@ class AsTorch(Verb):
 
 
 @dataclasses.dataclass(frozen=True)
+class AsJax(Verb):
+    device: str | None  # None: JAX's default
+
+
+@dataclasses.dataclass(frozen=True)
 class PrefetchToDevice(Verb):
     device: str
     buffer_size: int
@@ -301,4 +306,4 @@ HOW = (Prefetch, WithOptions)  # change no element
 COMBINING = (
     Parse, ParseSequences, Batch, PaddedBatch, RaggedBatch, BucketBySequenceLength, Rebatch, Unbatch
 )  # fmt: skip
-DELIVERY = (AsTorch, PrefetchToDevice)  # change what holds its values, and where
+DELIVERY = (AsTorch, AsJax, PrefetchToDevice)  # change what holds its values, and where

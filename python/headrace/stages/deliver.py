@@ -1,4 +1,4 @@
-"""as_torch and prefetch_to_device: elements as torch tensors, here or on a device.
+"""as_torch, as_jax and prefetch_to_device: elements as tensors, here or on a device.
 
 They are no part of a state: one of the chain without them, or with another device, is the same.
 """
@@ -9,9 +9,10 @@ import collections
 from typing import Any
 
 from .. import _core
+from ..jax_arrays import device_called, on_device
 from ..lane import Copies, Lane, open_lane
 from ..tensors import as_tensor, converted
-from ..verbs import AsTorch, PrefetchToDevice
+from ..verbs import AsJax, AsTorch, PrefetchToDevice
 from .stage import Inexact, Open, Stage, State, remember, told
 
 
@@ -30,6 +31,18 @@ class AsTorchStage(Stage):
             # Before the input is asked: memory is page-locked only once a GPU is in use.
             self._lane = open_lane(self._device, beside=False)
         return self._lane.copy(next(self._input)).element
+
+    def state(self) -> State:
+        return self._input.state()
+
+
+class AsJaxStage(Stage):
+    def __init__(self, verb: AsJax, open_input: Open, state: State | None) -> None:
+        self._input = open_input(state)
+        self._device = None if verb.device is None else device_called(verb.device)
+
+    def __next__(self) -> Any:
+        return on_device(next(self._input), self._device)
 
     def state(self) -> State:
         return self._input.state()

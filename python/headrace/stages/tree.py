@@ -10,6 +10,7 @@ from ..options import Options
 from ..sources import Choose, Generator, Range, Sample, Slices, Tensors, Zip, links, shuffles
 from ..verbs import (
     FUNCTIONS,
+    AsJax,
     AsTorch,
     AsTuple,
     Batch,
@@ -40,7 +41,7 @@ from .batch import BatchStage
 from .bucket import BucketStage
 from .cache import CacheStage
 from .combine import ChooseStage, ConcatenateStage, SampleStage, ZipStage
-from .deliver import AsTorchStage, PrefetchToDeviceStage
+from .deliver import AsJaxStage, AsTorchStage, PrefetchToDeviceStage
 from .filter import FilterStage, TakeWhileStage
 from .interleave import InterleaveStage
 from .load import LoadBatches, LoadExamples
@@ -56,6 +57,7 @@ from .stage import Open
 from .to_numpy import ToNumpyStage
 
 _STAGES: dict[type[Verb], Any] = {
+    AsJax: AsJaxStage,
     AsTorch: AsTorchStage,
     AsTuple: AsTupleStage,
     Batch: BatchStage,
