@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "extents.h"
+#include "frame_reader.h"
 #include "scan.h"
 
 namespace headrace {
@@ -24,11 +25,7 @@ struct IndexedFile {
 // its header: a file that has changed may stand otherwise than the index says.
 class Index {
  public:
-  struct Place {
-    uint32_t file;    // its number
-    uint64_t offset;  // of the record's header in the file
-    uint64_t size;    // of its data
-  };
+  using Place = FramePlace;
 
   // Throws std::invalid_argument if there is not one of `extents` to a file.
   Index(std::vector<IndexedFile> files, std::vector<Extents> extents, OnCorruption policy,

@@ -222,7 +222,7 @@ void Picker::plan() {
   // cannot be had without reading.
   const size_t n = share->lot.rows();
   share->together = selection_.shuffle() != nullptr && !fetcher_.gathers() && n <= most_rows_ &&
-                    bytes_ / n < average_ + Fetcher::kNear;
+                    bytes_ / n < average_ + FrameReader::kNear;
   share->round = share->together ? Round::kNumber : Round::kParse;
   if (share->together) share->lot.divide(*job_.index, bytes_, job_.batch_size);
   shares_.push_back(std::move(share));

@@ -29,7 +29,7 @@ ROOMS = [
     "source mapping landing schema cell",
     "record entry entry_order example parse_error exact sequence_feature sequence convert cells"
     " cells_store",
-    "scan plan",
+    "scan plan frame_reader",
     "growing_array batch_layout batch index index_build index_file extents fetcher selection",
     "outbox blocks pipeline filler assigner block_read streams file_order mixer row_parser gatherer"
     " gatherer_order lot picker parse loader writer",
