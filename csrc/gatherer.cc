@@ -1,15 +1,27 @@
 #include "gatherer.h"
 
+#include <limits>
 #include <utility>
 
 #include "record.h"
 
 namespace headrace {
+namespace {
+
+// Half of a budget is for the window, the other for batches.
+uint64_t most_kept(const LoaderOptions& options) {
+  return options.memory != 0 ? options.memory / 2 : std::numeric_limits<uint64_t>::max();
+}
+
+}  // namespace
+
 Gatherer::Gatherer(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout, Outbox& outbox)
     : job_(job),
       layout_(std::move(layout)),
       outbox_(outbox),
       parts_(job.verbs),
+      most_kept_(most_kept(job.options)),
+      reader_(job.files, job.options.verify, /*may_gather=*/false),
       streams_(job.files, Streams::Rules::of(job)),
       inner_(parts_.before),
       outer_(parts_.behind),
@@ -50,7 +62,7 @@ void Gatherer::start_at(const Position& position) {
 // --- threads ---
 
 void Gatherer::work() {
-  RowParser parser(job_, layout_, outbox_.stopwatch());
+  RowParser parser(job_, layout_, reader_, outbox_.stopwatch());
   Lock lock(mutex_);
   while (!stopped_) {
     if (news_ && jobs_.size() < kEnoughJobs && have_order(lock)) continue;
@@ -89,8 +101,10 @@ void Gatherer::parse(RowParser& parser, Lock& lock) {
   parser.parse(*job, [this](const RowJob::Row& row) { return provenance(row); });
   outbox_.release(job->batch);
   job->rows.clear();
+  job->places.clear();
   lock.lock();
   slow_records_ += parser.take_slow_records();
+  bytes_read_again_ += parser.take_bytes_read();
   returned_.insert(returned_.end(), parser.lent().begin(), parser.lent().end());
   spare_jobs_.push_back(std::move(job));
 }
@@ -152,7 +166,7 @@ LoaderStats Gatherer::stats() const {
   std::lock_guard lock(mutex_);
   return {.records = records_,
           .slow_records = slow_records_,
-          .bytes_read = streams_.bytes_read(),
+          .bytes_read = streams_.bytes_read() + bytes_read_again_,
           .threads = 0,
           .elapsed = 0,
           .damage = streams_.damage()};
@@ -160,7 +174,7 @@ LoaderStats Gatherer::stats() const {
 
 Provenance Gatherer::provenance(const RowJob::Row& row) {
   std::lock_guard order(order_);
-  const Window::Origin origin = mixer_.window().origin(row.segment, row.index, row.data);
+  const Window::Origin origin = mixer_.window().origin(row.segment, row.index, row.at);
   return {job_.files[origin.file], static_cast<int64_t>(origin.ordinal),
           static_cast<int64_t>(origin.offset - kHeaderSize)};
 }

@@ -71,6 +71,8 @@ class Gatherer final : public Pipeline {
   const std::shared_ptr<const BatchLayout> layout_;
   Outbox& outbox_;
   const ShuffleParts parts_;
+  const uint64_t most_kept_;  // bytes of the window in memory
+  FrameReader reader_;
 
   // Held for short moments only, also by who has the order. What it guards:
   mutable std::mutex mutex_;
@@ -83,7 +85,7 @@ class Gatherer final : public Pipeline {
   std::deque<std::unique_ptr<RowJob>> jobs_;
   std::vector<std::unique_ptr<RowJob>> spare_jobs_;
   std::vector<RowParser::Lent> returned_;  // to the window, by threads that do not have the order
-  uint64_t records_ = 0, slow_records_ = 0;
+  uint64_t records_ = 0, slow_records_ = 0, bytes_read_again_ = 0;
 
   std::atomic<bool> no_room_{false};  // the order waits for the consumer
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "gatherer.h"
+#include "record.h"
 
 namespace headrace {
 
@@ -115,13 +116,15 @@ void Gatherer::feed() {
   settle();
 }
 
-// A block of which nothing has been seen yet: its memory becomes a segment.
+// A block of which nothing has been seen yet: it becomes a segment, with its memory if that may be
+// kept.
 void Gatherer::meet(RecordBlock& block) {
   if (block.segment != Window::kNone) return;
   set_mark();
   const uint64_t size = block.next_offset - block.offset_of(block.records.front());
+  const bool keep = !mixer_.shuffles() || mixer_.window().memory() + size <= most_kept_;
   block.segment = mixer_.add_segment(
-      std::move(block.piece.memory), size,
+      keep ? std::move(block.piece.memory) : Buffer(), size,
       {block.ordinal, block.piece.offset, static_cast<uint32_t>(block.file), Window::kNone});
 }
 
@@ -141,11 +144,15 @@ void Gatherer::emit(const Plan::Step& step, Next next) {
   }
   if (batch_ == nullptr) open_batch();
   std::vector<RowJob::Row>& rows = open_job_->rows;
+  Window& window = mixer_.window();
   const size_t first = rows.size();
   rows.resize(first + step.count);
   for (size_t i = first; i < rows.size(); ++i) {
     const Window::Entry record = next();
-    rows[i] = {mixer_.window().take(record), record.size, record.segment, record.index};
+    rows[i] = {window.take(record), record.size, record.segment, record.index, record.at};
+    if (rows[i].data != nullptr) continue;
+    const Window::Origin origin = window.origin(record.segment, record.index, record.at);
+    open_job_->places.push_back({origin.file, origin.offset - kHeaderSize, record.size});
   }
 }
 

@@ -42,21 +42,25 @@ std::vector<Column> columns_of(const LoaderJob& job) {
   return columns;
 }
 
-Outbox::Limits limits_of(const LoaderOptions& options, bool indexed) {
+bool shuffles(const LoaderJob& job) {
+  return std::any_of(job.verbs.begin(), job.verbs.end(),
+                     [](const Verb& verb) { return verb.kind == Verb::kShuffle; });
+}
+
+Outbox::Limits limits_of(const LoaderJob& job) {
+  const LoaderOptions& options = job.options;
   return {
-      .memory = options.memory == 0 ? kAhead
-                : indexed           ? options.memory / 2
-                                    : options.memory,
+      .memory = options.memory == 0          ? kAhead
+                : job.index || shuffles(job) ? options.memory / 2
+                                             : options.memory,
       .batches = options.prefetch != 0 ? options.prefetch : std::numeric_limits<uint64_t>::max()};
 }
 
 std::unique_ptr<Pipeline> pipeline_for(const LoaderJob& job,
                                        const std::shared_ptr<const BatchLayout>& layout,
                                        Outbox& outbox) {
-  const bool shuffles = std::any_of(job.verbs.begin(), job.verbs.end(),
-                                    [](const Verb& verb) { return verb.kind == Verb::kShuffle; });
   if (job.index) return std::make_unique<Picker>(job, layout, outbox);
-  if (shuffles || job.interleaving.slots > 1) {
+  if (shuffles(job) || job.interleaving.slots > 1) {
     return std::make_unique<Gatherer>(job, layout, outbox);
   }
   return std::make_unique<FileOrder>(job, layout, outbox);
@@ -93,7 +97,7 @@ Loader::Loader(LoaderJob job)
       layout_(std::make_shared<BatchLayout>(
           columns_of(job_), job_.batch_size,
           /*pad=*/!job_.single, job_.options.locked_pages ? Pages::kLocked : Pages::kOrdinary)),
-      outbox_(layout_, limits_of(job_.options, job_.index != nullptr)),
+      outbox_(layout_, limits_of(job_)),
       pipeline_(pipeline_for(job_, layout_, outbox_)),
       position_(pipeline_->beginning()) {}
 

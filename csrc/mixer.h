@@ -33,6 +33,7 @@ class Mixer {
   void tell(Position& position);
 
   // Memory in which records begin to arrive; kept until let_go() and the last of them is done with.
+  // Without memory, only where they stand is kept.
   uint32_t add_segment(Buffer memory, size_t size, Window::Origin origin);
   void let_go(uint32_t segment);
   void let_go_all();

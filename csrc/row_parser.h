@@ -1,14 +1,17 @@
-// RowParser: the rows of a batch, parsed by one thread from wherever their records lie.
+// RowParser: the rows of a batch, parsed by one thread from wherever their records lie, in memory
+// or in files.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "batch.h"
 #include "filler.h"
+#include "frame_reader.h"
 #include "pipeline.h"
 
 namespace headrace {
@@ -16,20 +19,25 @@ namespace headrace {
 // A batch all of whose rows are known.
 struct RowJob {
   struct Row {
-    const uint8_t* data;
-    uint32_t size, segment, index;  // the segment and the place in it that its record is lent from
+    const uint8_t* data;                // null: the record is to be read again
+    uint32_t size, segment, index, at;  // the segment and the place in it that it is lent from
   };
   Batch* batch = nullptr;
   std::vector<Row> rows;
+  std::vector<FramePlace> places;  // of the records to be read again, in the order of their rows
 };
 
 // Of one thread. Scratch, reused.
 class RowParser {
  public:
-  RowParser(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout, Stopwatch& watch)
-      : filler_(job, std::move(layout)), watch_(watch) {}
+  // The reader and the watch must outlive it.
+  RowParser(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout, FrameReader& reader,
+            Stopwatch& watch)
+      : filler_(job, std::move(layout)), reader_(reader), watch_(watch) {}
 
-  void parse(const RowJob& job, const std::function<Provenance(const RowJob::Row&)>& provenance);
+  // A record that cannot be read again as it was fails its row, as one that does not parse does.
+  using ProvenanceOf = std::function<Provenance(const RowJob::Row&)>;
+  void parse(const RowJob& job, const ProvenanceOf& provenance);
 
   // What can be given back when the job is done: so many records of a segment. Until the next.
   struct Lent {
@@ -37,15 +45,21 @@ class RowParser {
   };
   std::span<const Lent> lent() const { return lent_; }
 
-  // Records that took the slow path since the last call.
+  // Since the last call: records that took the slow path, bytes that were read again.
   uint64_t take_slow_records() { return filler_.take_slow_records(); }
+  uint64_t take_bytes_read() { return std::exchange(bytes_read_, 0); }
 
  private:
   void count(const RowJob& job);
+  void read_again(const RowJob& job, size_t first, const ProvenanceOf& provenance);
 
   Filler filler_;
+  FrameReader& reader_;
   Stopwatch& watch_;
-  std::vector<ByteView> records_;
+  std::vector<ByteView> records_;  // of a group of rows
+  std::vector<size_t> missing_;    // of those
+  Frames frames_;
+  uint64_t bytes_read_ = 0;
   std::vector<Lent> lent_;
   std::vector<uint32_t> counts_;  // by segment; zeros between jobs
 };

@@ -26,9 +26,9 @@ uint32_t Window::new_segment(Buffer memory, size_t size) {
   }
   Segment& segment = segments_[number];
   segment.memory = std::move(memory);
-  segment.size = size;
+  segment.size = segment.memory ? size : 0;
   segment.arriving = true;
-  memory_ += size;
+  memory_ += segment.size;
   return number;
 }
 
@@ -49,12 +49,12 @@ void Window::give_back(uint32_t number, uint32_t records) {
   free_if_unused(number);
 }
 
-Window::Origin Window::origin(uint32_t number, uint32_t index, const uint8_t* data) const {
+Window::Origin Window::origin(uint32_t number, uint32_t index, uint32_t at) const {
   const Segment& segment = segments_[number];
   if (!segment.origins.empty()) return segment.origins[index];
   Origin origin = segment.origin;
   origin.ordinal += index;
-  origin.offset += static_cast<uint64_t>(data - segment.memory.data());
+  origin.offset += at;
   return origin;
 }
 
@@ -80,7 +80,8 @@ bool Window::choose() {
   if (memory_ <= live_bytes_ + vain) return false;
   std::vector<uint32_t> candidates;
   for (uint32_t i = 0; i < segments_.size(); ++i) {
-    if (segments_[i].live != 0 && !segments_[i].arriving) candidates.push_back(i);
+    const Segment& segment = segments_[i];
+    if (segment.memory && segment.live != 0 && !segment.arriving) candidates.push_back(i);
   }
   const auto share = [&](uint32_t i) {
     return static_cast<double>(segments_[i].live_bytes) / static_cast<double>(segments_[i].size);
@@ -122,7 +123,7 @@ void Window::move(std::span<Entry* const> entries) {
       segments_[to].origins.reserve(n);
     }
     left -= entry.size;
-    const Origin origin = this->origin(entry.segment, entry.index, data(entry));
+    const Origin origin = this->origin(entry.segment, entry.index, entry.at);
     Segment &from = segments_[entry.segment], &target = segments_[to];
     std::memcpy(target.memory.data() + target.size, data(entry), entry.size);
     --from.live;

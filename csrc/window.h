@@ -1,9 +1,11 @@
-// Window: records in memory, each until it has been drawn and parsed.
+// Window: records in memory, or where they stand in their files, each until it has been drawn and
+// parsed.
 //
 // Records live in segments, which arrive as blocks of files. When the segments take much more than
 // the records that are still to be drawn, the emptiest are merged: what lives in them is copied to
 // new ones, in one go, so that memory which others may be looking at never changes. So a window
-// costs about twice its records' bytes at most, and 40 bytes a record. One thread at a time.
+// costs about twice its records' bytes at most, and 40 bytes a record. A segment may also come
+// without memory: whoever draws one of its records reads it again. One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +26,7 @@ class Window {
   // A record that is to be drawn.
   struct Entry {
     uint32_t segment = kNone;
-    uint32_t at = 0;     // first byte of its data in the segment
+    uint32_t at = 0;     // first byte of its data in the segment, had it memory
     uint32_t size = 0;   // of its data
     uint32_t index = 0;  // among the records of its segment
   };
@@ -39,7 +41,8 @@ class Window {
   Marks& marks() { return marks_; }
 
   // A block of a file, of so many bytes; `origin` is of a record that would begin there. Its mark
-  // is held while records of it live, if it is one. The memory is kept as long as it is needed.
+  // is held while records of it live, if it is one. The memory, if there is any, is kept as long as
+  // it is needed.
   uint32_t add_segment(Buffer memory, size_t size, const Origin& origin);
   void let_go(uint32_t segment);  // no more of its records will be added
 
@@ -49,29 +52,34 @@ class Window {
     Segment& to = segments_[segment];
     to.live += records;
     to.held += records;
+    if (!to.memory) return;
     to.live_bytes += bytes;
     live_bytes_ += bytes;
   }
 
-  // Draws a record: its bytes, which stay until it is given back.
+  // Draws a record: its bytes, which stay, as its origin does, until it is given back; null if they
+  // are not in memory.
   const uint8_t* take(const Entry& entry) {
     Segment& segment = segments_[entry.segment];
-    segment.live_bytes -= entry.size;
-    live_bytes_ -= entry.size;
-    const uint8_t* const data = segment.memory.data() + entry.at;
+    const uint8_t* data = nullptr;
+    if (segment.memory) {
+      segment.live_bytes -= entry.size;
+      live_bytes_ -= entry.size;
+      data = segment.memory.data() + entry.at;
+    }
     if (--segment.live == 0) end_if_empty(entry.segment);
     return data;
   }
   void give_back(uint32_t segment, uint32_t records);
-  Origin origin(uint32_t segment, uint32_t index, const uint8_t* data) const;
+  Origin origin(uint32_t segment, uint32_t index, uint32_t at) const;
 
   // Merging. True if there is much to be won: then move() all live entries of chosen segments.
   bool choose();
   bool chosen(uint32_t segment) const { return chosen_[segment] != 0; }
   void move(std::span<Entry* const> entries);
 
-  uint64_t live_bytes() const { return live_bytes_; }
-  uint64_t memory() const { return memory_; }  // of segments with live records
+  uint64_t live_bytes() const { return live_bytes_; }  // in memory
+  uint64_t memory() const { return memory_; }          // of segments with live records
 
  private:
   struct Segment {
@@ -79,7 +87,7 @@ class Window {
     uint32_t live = 0;  // records still to be drawn
     uint32_t held = 0;  // those, and the drawn ones that have not been given back
     uint64_t live_bytes = 0;
-    size_t size = 0;              // bytes used of the memory
+    size_t size = 0;              // bytes used of the memory, if there is one
     bool arriving = false;        // records are still being added
     Origin origin{};              // of a block
     std::vector<Origin> origins;  // of each record that was moved here

@@ -16,11 +16,12 @@ MIB = 2**20
 FILES = 8  # in a pass, each the same
 PASS = 192 * MIB
 SMALL = hr.Options(threads=2, prefetch=2, memory_budget=MIB)
+WHOLE = hr.Options(threads=2, prefetch=2)  # windows are kept in memory
 # A tenth of it is taken at most, a fifth where records are large. What is kept that should be given
 # back is all of the pass, or in a window, which copies what it keeps together, a fifth of it.
 MOST_OF_A_PASS = {False: PASS // 7, True: PASS // 3}
 MOST_OF_MANY_STARTS = 16 * MIB  # the pool and the allocator keep what the worst one had
-READ_AHEAD = 72 * MIB  # with a budget of 32 MiB, and what a window of any size may hold in vain
+READ_AHEAD = 40 * MIB  # and what a window of any size may hold in vain
 
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts bytes as Linux does"),
@@ -110,6 +111,7 @@ def files(folder, encoded):
         "few": few,
         "pages": write_records(folder / "pages.tfrecord", [bytes(4096)] * 100),  # may be mapped
         "zeros": write_equal(folder / "zeros.tfrecord", [bytes(100)], 1_100_000 * 116),
+        "wide": write_equal(folder / "wide.tfrecord", [bytes(4096)], 100 * MIB),
     }
 
 
@@ -168,7 +170,7 @@ CHAINS = {
 class TestOnePass:
     @pytest.mark.parametrize("name", CHAINS)
     def test_keeps_nothing_of_what_was_read(self, name, files):
-        dataset = CHAINS[name](files).with_options(SMALL)
+        dataset = CHAINS[name](files).with_options(WHOLE if "window" in name else SMALL)
         assert growth(to_the_end, dataset) < MOST_OF_A_PASS[name.startswith("large")]
 
     def test_small_batches_keep_to_the_budget(self, files):
@@ -268,12 +270,10 @@ class TestManyStarts:
         self.assert_leaves_nothing(write_and_index, folder / "written.tfrecord", encoded[:20])
 
 
-def windows(path, size, count):
+def windows(path, size, count, **how):
     """So many windows' worth, in batches."""
-    batches = hr.TFRecordDataset(path).repeat().shuffle(size, 1).batch(1024)
-    return batches.take(size * count // 1024).with_options(
-        hr.Options(threads=2, memory_budget=32 * MIB)
-    )
+    batches = hr.TFRecordDataset(path).repeat().shuffle(size, 1).batch(256)
+    return batches.take(size * count // 256).with_options(hr.Options(threads=2, prefetch=8, **how))
 
 
 class TestWindows:
@@ -295,3 +295,9 @@ class TestWindows:
         allowed = 2 * window * sizes.mean() + 40 * window
         grown = growth(to_the_end, windows(path, window, 20))
         assert grown < allowed + READ_AHEAD
+
+    def test_a_budget_bounds_them(self, files):
+        """Of 80 MB; also behind a restore, beside the one that was stopped."""
+        dataset = windows(files["wide"], 20_000, 3, memory_budget=16 * MIB)
+        assert growth(to_the_end, dataset) < 40 * MIB
+        assert growth(stop_and_go_on, dataset) < 60 * MIB

@@ -259,6 +259,7 @@ CHAINS = {
     "shuffle repeat batch": lambda d: d.shuffle(6, 1).repeat(3).batch(5, drop_remainder=True),
     "repeat shuffle": lambda d: d.repeat(3).shuffle(7, 1).batch(5),
     "around": lambda d: d.skip(2).shuffle(7, 1).shard(2, 1).take(8).repeat(2).batch(3),
+    "little memory": lambda d: d.shuffle(9, 1).batch(4).with_options(hr.Options(memory_budget=1)),
     "two windows": lambda d: d.shuffle(4, 1).shuffle(3, 2).batch(4),
     "batches": lambda d: d.batch(2).shuffle(4, 1).repeat(2),
     "repeats": lambda d: d.shuffle(4, 1).batch(4).repeat(2),

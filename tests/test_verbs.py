@@ -275,6 +275,8 @@ class TestExplain:
         assert "up to twice the bytes of 1,000 records and 40,000 bytes" in python
         assert "replays about 6,908 draws" in python
         assert "window  shuffle(3, 1, True): 3 elements in memory" in python
+        examples.shuffle(9).with_options(hr.Options(memory_budget="1MiB")).explain()
+        assert "of 9 records, no more than 524,288 (what is more" in capsys.readouterr().out
 
 
 class TestArguments:

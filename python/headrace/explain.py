@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .node import split
+from .options import Options, size_in_bytes
 from .sources import inputs
 from .verbs import AsTuple, Chain, Parse, PrefetchToDevice, Shuffle, ShuffleAll
 
@@ -44,11 +45,11 @@ def _lines(chain: Chain, indent: str) -> list[str]:
                 "use; nothing when going on from a state"
             )
         if isinstance(verb, Shuffle):
-            lines.append(f"{'window':8}{_cost(verb, verb in core)}")
+            lines.append(f"{'window':8}{_cost(verb, verb in core, parts.options)}")
     return [indent + line for line in lines]
 
 
-def _cost(shuffle: Shuffle, core: bool) -> str:
+def _cost(shuffle: Shuffle, core: bool, options: Options) -> str:
     size = shuffle.size
     if isinstance(shuffle, ShuffleAll):
         return f"{shuffle}: none; an index of a few bytes a record, and reads by offset"
@@ -58,7 +59,11 @@ def _cost(shuffle: Shuffle, core: bool) -> str:
             "the oldest of them came"
         )
     draws = math.ceil(size * math.log(max(size, 2)))
+    bound = f"up to twice the bytes of {size:,} records"
+    if options.memory_budget is not None:
+        half = size_in_bytes(options.memory_budget) // 2
+        bound += f", no more than {half:,} (what is more is read again when it is due),"
     return (
-        f"{shuffle}: up to twice the bytes of {size:,} records and {40 * size:,} bytes; going on "
+        f"{shuffle}: {bound} and {40 * size:,} bytes; going on "
         f"from a state replays about {draws:,} draws and reads about 8 to 12 windows again"
     )

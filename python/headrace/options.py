@@ -22,8 +22,10 @@ class Options:
         threads: threads of the core. None or AUTOTUNE: as many as this process may use.
         prefetch: finished batches that may wait for the consumer. None or AUTOTUNE: as
             ``dataset.prefetch(n)`` says, else the core decides.
-        memory_budget: bytes that read-ahead and waiting batches may take: an int, or a text such
-            as "2GiB" or "500 MB". None: 256 MiB.
+        memory_budget: bytes that read-ahead, waiting batches and the window of a shuffle may take,
+            but for a few dozen a record in the window: an int, or a text such as "2GiB" or
+            "500 MB". Half of it is the window's; records that find no room there are read again
+            from their files when they are due. None: 256 MiB, and a window of any size besides.
         verify_checksums: check both checksums of every record that is delivered.
         pin_memory: batches in page-locked memory, from which copies to a GPU run beside all else.
             Needs the CUDA driver, and that the process uses a GPU by then (it is not this that

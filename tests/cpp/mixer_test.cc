@@ -80,7 +80,7 @@ TEST_CASE("merging changes where records lie and nothing else") {
       const uint32_t expected = numbers.draw();
       Window& window = mixer.window();
       const uint8_t* const data = window.take(out);
-      const Window::Origin origin = window.origin(out.segment, out.index, data);
+      const Window::Origin origin = window.origin(out.segment, out.index, out.at);
       same = same && out.size == size_of(expected) && holds(expected, data) &&
              origin.ordinal == expected && origin.file == expected / kBlock % 3 &&
              origin.offset / 1'000'000 == expected / kBlock;
