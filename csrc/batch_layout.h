@@ -32,6 +32,7 @@ class BatchLayout {
   const Place& place(size_t column) const { return places_[column]; }
   const std::vector<size_t>& arenas() const { return arenas_; }  // their sizes
   bool grows() const { return grows_; }                          // any column does
+  bool pads() const { return pad_; }
   bool pads(size_t column) const { return pad_ && columns_[column].layout == Layout::kSequence; }
 
   static bool grows(const Column& column);

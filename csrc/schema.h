@@ -59,6 +59,7 @@ struct Column {
   uint64_t elements = 1;       // product of shape
   bool big_endian = false;     // kRaw only
   Type splits = Type::kInt64;  // kRagged only: of the row splits; kInt32: where they fit
+  bool sparse = false;         // kRagged only: its user sees the places of values, not rows
 
   // kFixed and kRaw: what a missing feature becomes; absent: it is an error. kSequence: the
   // padding. Numbers are `elements` (kSequence: one) values of `type`, bytes features use strings.

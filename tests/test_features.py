@@ -82,7 +82,7 @@ class TestColumns:
             (hr.FixedLenFeature([], np.uint8), ("int64", "fixed", "uint8", ())),
             (hr.FixedLenFeature([], "bfloat16"), ("float", "fixed", "bfloat16", ())),
             (hr.FixedLenFeature(np.array([2]), np.float64), ("float", "fixed", "float64", (2,))),
-            (hr.VarLenFeature(np.float32), ("float", "ragged", "float32", ())),
+            (hr.VarLenFeature(np.float32), ("float", "sparse", "float32", ())),
             (hr.RaggedFeature(bytes), ("bytes", "ragged", "bytes", ())),
             (hr.RawFeature([4], np.complex128), ("bytes", "raw", "complex128", (4,))),
         ],
@@ -371,7 +371,7 @@ class TestMeaning:
 
 
 def test_values_of_a_batch():
-    """Parts as the core gives them become the values of the keys, in the order of the spec."""
+    """Columns as the core gives them become the values of the keys, in the order of the spec."""
     spec = Spec(
         {
             "ragged": hr.RaggedFeature(np.int64),
@@ -381,24 +381,19 @@ def test_values_of_a_batch():
             "half": hr.FixedLenFeature([], "bfloat16"),
         }
     )
-    data = np.frombuffer(b"abcd", np.uint8)
-    parts = (
-        (np.array([1, 2, 3]), np.array([0, 2, 3])),
-        (data, np.array([0, 1, 4]), np.array([0, 0, 2])),
+    columns = (
+        hr.RaggedArray([1, 2, 3], [0, 2, 3]),
+        hr.SparseArray._of_rows(hr.BytesArray.of([b"a", b"bcd"]), np.array([0, 0, 2])),
         np.array([10, 20]),
-        (data, np.array([0, 1, 2, 3, 4]), 2),
+        hr.BytesArray.of([b"a", b"b", b"c", b"d"], (2, 2)),
         np.array([1, 2], ml_dtypes.bfloat16),
     )
-    batch = spec.batch(parts)
-    assert list(batch) == ["ragged", "sparse", "fixed", "names", "half"]
-    assert batch["ragged"].tolist() == [[1, 2], [3]]
-    assert batch["ragged"].row_splits.dtype == np.int32
-    assert batch["sparse"].tolist() == [[b"", b""], [b"a", b"bcd"]]
-    assert batch["fixed"] is parts[2]
-    assert batch["names"].tolist() == [[b"a", b"b"], [b"c", b"d"]]
-    assert batch["half"].astype(float).tolist() == [1.0, 2.0]
+    assert spec.keys == ("ragged", "sparse", "fixed", "names", "half")
+    batch = spec.element(columns)
+    assert tuple(batch) == spec.keys
+    assert all(x is y for x, y in zip(batch.values(), columns, strict=True))
 
-    first, second = map(spec.element, spec.rows(parts))
+    first, second = map(spec.element, spec.rows(columns))
     assert first["ragged"].tolist() == [1, 2]
     assert second["sparse"].dense_shape.tolist() == [2]
     assert isinstance(first["fixed"], np.int64)
@@ -406,10 +401,17 @@ def test_values_of_a_batch():
     assert second["half"].dtype == ml_dtypes.bfloat16
 
 
-def test_plain_columns_are_not_touched():
-    spec = Spec({"a": hr.FixedLenFeature([], int), "b": hr.RawFeature([2], np.uint8)})
-    parts = (np.arange(2), np.zeros((2, 2), np.uint8))
-    assert all(x is y for x, y in zip(spec.batch(parts).values(), parts, strict=True))
+@pytest.mark.parametrize(
+    "features",
+    [
+        {"x": hr.RaggedFeature(int, "a"), "y": hr.RaggedFeature(int, "a")},
+        {"x": hr.RaggedFeature(int, "a"), "b": hr.VarLenFeature(int), "a": hr.RaggedFeature(int)},
+        {"a": hr.RaggedFeature(int, partitions=[hr.RaggedFeature.RowSplits("b")])},
+        {"a": hr.SparseFeature("b", "c", int, 9)},
+    ],
+)  # fmt: skip
+def test_values_that_are_not_the_columns(features):
+    assert Spec(features).keys is None
 
 
 def test_namespace_objects_are_no_features():

@@ -60,7 +60,7 @@ def test_torch_sees_the_memory_as_pinned(torch, dataset):
 
 def test_reuse_waits_for_slow_copies(torch, dataset):
     """On several streams, arrays dropped at once, a small pool; every byte is compared. It fails
-    where arrays do not lend their buffers (see capsule_of in bindings/arrays.cc)."""
+    where arrays do not lend their buffers (see owner_of in bindings/arrays.cc)."""
     streams = [torch.cuda.current_stream(), torch.cuda.Stream(), torch.cuda.Stream(priority=-1)]
     copies = []
     for _ in range(3):

@@ -4,10 +4,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <optional>
 #include <stdexcept>
 
-#include "bindings/arrays.h"
 #include "bindings/bindings.h"
+#include "bindings/columns.h"
 #include "bindings/policy.h"
 #include "fetcher.h"
 #include "filler.h"
@@ -155,7 +156,9 @@ Position position_of(const py::dict& state) {
 // the parent are not there to be joined.
 class LoaderHandle {
  public:
-  explicit LoaderHandle(LoaderJob job) : loader_(new Loader(std::move(job))), process_(getpid()) {}
+  // Batches are dicts with these keys; without them, tuples.
+  LoaderHandle(LoaderJob job, std::optional<Keys> keys)
+      : loader_(new Loader(std::move(job))), process_(getpid()), keys_(std::move(keys)) {}
   LoaderHandle(const LoaderHandle&) = delete;
   LoaderHandle& operator=(const LoaderHandle&) = delete;
   ~LoaderHandle() {
@@ -177,7 +180,7 @@ class LoaderHandle {
     return *loader_;
   }
 
-  py::tuple next() {
+  py::object next() {
     Loader& loader = get();
     for (;;) {
       bool ready = loader.ready();
@@ -190,17 +193,23 @@ class LoaderHandle {
       if (!ready) continue;
       Loader::Delivery delivery = loader.next(0ms);
       if (delivery.outcome == Outbox::Outcome::kBatch) {
-        py::tuple arrays = to_arrays(*delivery.batch);
+        py::object columns = columns_of(*delivery.batch);
         loader.recycle(std::move(delivery.batch));
-        return arrays;
+        return columns;
       }
       if (delivery.outcome == Outbox::Outcome::kEnd) throw py::stop_iteration();
     }
   }
 
  private:
+  py::object columns_of(Batch& batch) const {
+    if (keys_) return keys_->to_dict(batch);
+    return to_columns(batch);
+  }
+
   std::unique_ptr<Loader> loader_;
   pid_t process_;
+  std::optional<Keys> keys_;
 };
 
 // Records by their ordinals, parsed as one batch or, without a schema, as they are: bytes.
@@ -229,7 +238,7 @@ py::object read_records(std::vector<std::string> files, std::shared_ptr<Index> i
           .parse_error(failure->error);
     }
   }
-  if (batch) return to_arrays(*batch);
+  if (batch) return to_columns(*batch);
   py::list records;
   for (const ByteView& record : fetched.records) records.append(py::bytes(record.text()));
   return records;
@@ -245,7 +254,7 @@ void register_loader(py::module_& m) {
                        const py::list& chain, size_t batch_size, bool drop_remainder, bool single,
                        const py::dict& options, const py::object& state,
                        const std::string& on_corruption, const py::object& interleaving,
-                       std::shared_ptr<Index> index) {
+                       std::shared_ptr<Index> index, const std::optional<py::tuple>& keys) {
              LoaderJob job;
              job.files = std::move(files);
              job.schema = std::move(schema);
@@ -260,14 +269,15 @@ void register_loader(py::module_& m) {
              }
              job.index = std::move(index);
              job.options = options_of(options);
-             auto handle = std::make_unique<LoaderHandle>(std::move(job));
+             auto handle = std::make_unique<LoaderHandle>(
+                 std::move(job), keys ? std::optional<Keys>(*keys) : std::nullopt);
              if (!state.is_none()) handle->get().start_at(position_of(state.cast<py::dict>()));
              return handle;
            }),
            py::arg("files"), py::arg("schema"), py::arg("chain"), py::arg("batch_size"),
            py::arg("drop_remainder"), py::arg("single"), py::arg("options"), py::arg("state"),
            py::arg("on_corruption") = "raise", py::arg("interleaving") = py::none(),
-           py::arg("index") = py::none())
+           py::arg("index") = py::none(), py::arg("keys") = py::none())
       .def("next", &LoaderHandle::next)
       .def("ready", [](LoaderHandle& self) { return self.get().ready(); })
       .def("state", [](LoaderHandle& self) { return state_of(self.get().position()); })

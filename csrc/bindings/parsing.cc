@@ -7,9 +7,9 @@
 #include <numeric>
 #include <utility>
 
-#include "bindings/arrays.h"
 #include "bindings/bindings.h"
 #include "bindings/buffers.h"
+#include "bindings/columns.h"
 #include "parse.h"
 #include "sequence.h"
 
@@ -43,7 +43,7 @@ py::tuple parse_examples(const py::list& serialized, const std::shared_ptr<Schem
     batch = parse(records, names, schema, single ? ParseMode::kSingle : ParseMode::kBatch, failure);
   }
   if (failure) raise(failure->error, failure->row);
-  return to_arrays(*batch);
+  return to_columns(*batch);
 }
 
 // The values as an array that owns them.

@@ -34,10 +34,13 @@ Column column_of(const py::tuple& row) {
   column.kind =
       choose<Kind>(row[1].cast<std::string>(),
                    {{"int64", Kind::kInt64}, {"float", Kind::kFloat}, {"bytes", Kind::kBytes}});
-  column.layout = choose<Layout>(row[2].cast<std::string>(), {{"fixed", Layout::kFixed},
-                                                              {"sequence", Layout::kSequence},
-                                                              {"ragged", Layout::kRagged},
-                                                              {"raw", Layout::kRaw}});
+  const auto layout = row[2].cast<std::string>();
+  column.layout = choose<Layout>(layout, {{"fixed", Layout::kFixed},
+                                          {"sequence", Layout::kSequence},
+                                          {"ragged", Layout::kRagged},
+                                          {"sparse", Layout::kRagged},
+                                          {"raw", Layout::kRaw}});
+  column.sparse = layout == "sparse";
   column.type = type_of(row[3].cast<std::string>());
   column.shape = row[4].cast<std::vector<int64_t>>();
   column.elements = 1;

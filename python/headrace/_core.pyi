@@ -23,7 +23,8 @@ def sort_places(places: Any) -> Any:
     TensorFlow has them: in their order if n <= 16, else as std::sort of libstdc++ leaves them."""
 
 class Schema:
-    """Columns: (key, kind, layout, type, shape, big_endian, default)."""
+    """Columns: (key, kind, layout, type, shape, big_endian, default, type of row splits). Layouts:
+    fixed, raw, sequence, ragged, sparse."""
 
     def __init__(
         self, columns: list[tuple[bytes, str, str, str, tuple[int, ...], bool, Any, str]]
@@ -56,13 +57,14 @@ def read_records(
 class Loader:
     """One pass over files.
 
-    next() gives one part for each column of the schema:
+    next() gives a tuple, or a dict with these keys, of one value for each column of the schema, and
+    whole records without one:
 
-    - fixed and raw numbers: ndarray (rows, *shape)
-    - fixed strings, and whole records without a schema: (data, offsets, rows)
-    - ragged: (values, row_splits); of strings (data, offsets, row_splits)
-    - sequences: ndarray (rows, blocks, *shape); of strings (data, offsets, blocks, rows); for
-      single examples as ragged
+    - fixed and raw numbers: ndarray (rows, *shape); sequences: (rows, blocks, *shape)
+    - strings, and whole records: BytesArray of such a shape
+    - ragged, and sequences for single examples: RaggedArray; sparse: SparseArray
+
+    Raises OverflowError for row splits of a batch that do not fit int32, where they should.
     """
 
     def __init__(
@@ -78,9 +80,10 @@ class Loader:
         on_corruption: str = "raise",
         interleaving: tuple[int, int, bool] | None = None,
         index: Index | None = None,
+        keys: tuple[Any, ...] | None = None,
     ) -> None: ...
     def file_sizes(self) -> list[int]: ...
-    def next(self) -> tuple[Any, ...]: ...
+    def next(self) -> Any: ...
     def ready(self) -> bool:
         """Whether next() would not wait."""
 

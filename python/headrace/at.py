@@ -42,7 +42,7 @@ def element_at(chain: Chain, which: Any) -> Any:
     )
     if spec is None:
         return BytesArray.of(read) if several else read[0]
-    return spec.batch(read) if several else spec.element(spec.rows(read)[0])
+    return spec.element(read if several else spec.rows(read)[0])
 
 
 def _ordinal(number: Any, count: int) -> int:

@@ -11,7 +11,7 @@ from . import _core
 from .arrays import BytesArray, RaggedArray, SparseArray
 from .build_rows import check_shape, ends_of
 from .canonical import canonical_features, complete_feature, shape_text
-from .columns import column_of, narrow
+from .columns import column_of
 from .dtypes import dtype_name
 from .features import (
     Feature,
@@ -22,6 +22,8 @@ from .features import (
 )
 from .groups import Groups, Key, raw_key, result_order
 from .spec import source_of
+
+_INT32_MAX = 2**31 - 1
 
 Element = dict[Key, Any]
 Part = tuple[Any, Any, Any]  # (values, counts, rows), as _core.parse_sequence_examples() gives
@@ -180,7 +182,14 @@ class SequenceSpec:
 
 def _ends(counts: Any, splits: str) -> Any:
     row_splits = ends_of(counts)
-    return row_splits if splits == "int64" else narrow(row_splits)
+    if splits == "int64":
+        return row_splits
+    if row_splits[-1] > _INT32_MAX:
+        raise OverflowError(
+            f"a batch of {row_splits[-1]} values has row splits that do not fit int32: use "
+            "RaggedFeature(..., row_splits_dtype=np.int64) or smaller batches"
+        )
+    return row_splits.astype(np.int32)
 
 
 def _sparse(values: Any, counts: Any, rows: Any, records: int | None) -> SparseArray:

@@ -15,7 +15,7 @@ from .canonical import (
     check_size,
     complete_feature,
 )
-from .columns import Part, Reading, read_dense, read_ragged, read_sparse
+from .columns import Reading, Values, read_dense, read_ragged, read_sparse
 from .compose import merge_sparse, partition_rows
 from .features import (
     Feature,
@@ -77,10 +77,8 @@ class Spec:
         self._composes = not all(isinstance(value, int) for value in self._values)
         self._keys = tuple(self.features)
         self._by_key = sorted(range(len(self._keys)), key=lambda i: raw_key(self._keys[i]))
-        # Nothing to wrap and one column for each key: the parts are the values.
-        self._plain = self._values == list(range(len(self.readings))) and all(
-            reading.batch is None for reading in self.readings
-        )
+        # The columns of the core are the values.
+        self._plain = self._values == list(range(len(self.readings)))
 
     @property
     def schema(self) -> _core.Schema:
@@ -88,32 +86,29 @@ class Spec:
             self._schema = _core.Schema([reading.column for reading in self.readings])
         return self._schema
 
+    @property
+    def keys(self) -> tuple[Key, ...] | None:
+        """Under which the core's columns are the values of a batch; None: element() makes them."""
+        return self._keys if self._plain else None
+
     def parse(self, records: list[Any], names: list[str], single: bool) -> Element:
         """Serialized Examples as a batch, or the only one as a single example. Raises
         ParseError."""
-        parts = _core.parse_examples(records, self.schema, single, names)
-        return self.element(self.rows(parts)[0]) if single else self.batch(parts)
+        columns = _core.parse_examples(records, self.schema, single, names)
+        return self.element(self.rows(columns)[0] if single else columns)
 
-    def batch(self, parts: tuple[Part, ...]) -> Element:
-        """One batch as a dict. Raises ShapeError for features that do not fit each other."""
-        if self._plain:
-            return dict(zip(self._keys, parts, strict=False))
-        return self.element(
-            [
-                part if reading.batch is None else reading.batch(part)
-                for reading, part in zip(self.readings, parts, strict=True)
-            ]
-        )
-
-    def rows(self, parts: tuple[Part, ...]) -> list[tuple[Any, ...]]:
+    def rows(self, columns: tuple[Values, ...]) -> list[tuple[Any, ...]]:
         """The rows of a chunk that was parsed as single examples, as element() takes them."""
-        columns = [
-            reading.examples(part) for reading, part in zip(self.readings, parts, strict=True)
+        examples = [
+            reading.examples(values) for reading, values in zip(self.readings, columns, strict=True)
         ]
-        return list(zip(*columns, strict=True))
+        return list(zip(*examples, strict=True))
 
     def element(self, columns: Sequence[Any]) -> Element:
-        """One element as a dict, from the value of each column. Raises ShapeError."""
+        """A batch or a single example as a dict, from the value of each column. Raises ShapeError
+        for features that do not fit each other."""
+        if self._plain:
+            return dict(zip(self._keys, columns, strict=True))
         by_source = dict(zip(self._sources, columns, strict=True)) if self._composes else {}
         values: list[Any] = [None] * len(self._values)
         for place in self._by_key:  # so that of several mistakes TensorFlow's is found

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import _core, page_locked
-from ..arrays import BytesArray
 from ..bottleneck import report
 from ..files import native
 from ..index import index_for, kept_index
@@ -18,6 +17,7 @@ from ..node import Node, Split
 from ..sources import Source
 from .stage import Open, Stage, State
 
+_FIRST = operator.itemgetter(0)  # of columns: whole records, where there is no spec
 _CHUNK = 128  # records that the loader hands over at once where single examples are wanted
 
 
@@ -45,7 +45,15 @@ def _loader(
         node.source.on_corruption,
         node.source.interleaving,
         _index(node, files, position),
+        _keys(node),
     )
+
+
+def _keys(node: Node) -> tuple[Any, ...] | None:
+    """Of batches that the core can make whole."""
+    if node.batch is None or node.spec is None or node.spec.keys is None:
+        return None
+    return (*node.spec.keys, "valid") if node.flags else node.spec.keys
 
 
 def _index(node: Node, files: tuple[str, ...], position: State | None) -> _core.Index | None:
@@ -75,11 +83,6 @@ def _path(name: Any) -> str:
     if not isinstance(name, (str, bytes, os.PathLike)):
         raise TypeError(f"the names of files must be strings, got {type(name).__name__}")
     return os.fsdecode(name)
-
-
-def _strings(parts: tuple[Any, ...]) -> BytesArray:
-    data, offsets, rows = parts[0]
-    return BytesArray._of(data, offsets, (rows,))
 
 
 def _tuple_of(names: tuple[str | bytes, ...]) -> Callable[[Any], Any]:
@@ -198,12 +201,12 @@ def _warn_of(damage: dict[str, int]) -> bool:
 
 
 def _flagged(wrap: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The last part says which rows are no padding."""
-    return lambda parts: {**wrap(parts[:-1]), "valid": parts[-1]}
+    """The last column says which rows are no padding."""
+    return lambda columns: {**wrap(columns[:-1]), "valid": columns[-1]}
 
 
 def _flagged_rows(rows: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda parts: list(zip(rows(parts[:-1]), parts[-1], strict=True))
+    return lambda columns: list(zip(rows(columns[:-1]), columns[-1], strict=True))
 
 
 class LoadBatches(Load):
@@ -213,21 +216,24 @@ class LoadBatches(Load):
         self, split: Split, node: Node, open_names: Open | None, state: State | None
     ) -> None:
         super().__init__(split, node, open_names, state)
-        wrap: Callable[[Any], Any] = _strings if node.spec is None else node.spec.batch
-        if node.flags:
-            wrap = _flagged(wrap)
+        steps: list[Callable[[Any], Any]] = []
+        if node.spec is None:
+            steps.append(_FIRST)
+        elif _keys(node) is None:
+            steps.append(_flagged(node.spec.element) if node.flags else node.spec.element)
         if node.names is not None:
-            select = _tuple_of(node.names)
-            self._wrap: Callable[[Any], Any] = lambda parts: select(wrap(parts))
-        else:
-            self._wrap = wrap
+            steps.append(_tuple_of(node.names))
+        self._steps = tuple(steps)
 
     def __next__(self) -> Any:
         try:
-            return self._wrap(self._next())
+            batch = self._next()
         except StopIteration:
             self._end()
             raise
+        for step in self._steps:
+            batch = step(batch)
+        return batch
 
 
 def _finish(node: Node) -> Callable[[Any], Any] | None:
@@ -252,7 +258,7 @@ class LoadExamples(Load):
         self, split: Split, node: Node, open_names: Open | None, state: State | None
     ) -> None:
         super().__init__(split, node, open_names, state)
-        self._wrap: Callable[[Any], Any] = _strings if node.spec is None else node.spec.rows
+        self._wrap: Callable[[Any], Any] = _FIRST if node.spec is None else node.spec.rows
         if node.flags:
             self._wrap = _flagged_rows(self._wrap)
         self._finish = _finish(node)
