@@ -1,5 +1,8 @@
 """What Python pays for a batch: `next()` when batches are ready, and what `iter()` costs.
 
+A batch that is dropped is destroyed within the time, one that is kept is not. `and read`: dropped
+after every column has been asked for its arrays.
+
     python bench/hand_over.py
 
 Files are made in a temporary folder. Every value of the first pass is checked.
@@ -7,19 +10,23 @@ Files are made in a temporary folder. Every value of the first pass is checked.
 
 from __future__ import annotations
 
+import operator
 import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 import headrace as hr
 from headrace import _core
 
-BATCHES, ROWS = 2000, 8  # small batches: all of a pass wait ready for their consumer
+BATCHES, ROWS = 500, 8  # small batches: all of a pass wait ready for their consumer
+BUDGET = "2GiB"  # so that nothing else holds them back
+PASSES = 9
 RECORDS = 200_000  # for iter(): of one seed-like file
 
 
@@ -32,26 +39,36 @@ def write(path: Path, columns: dict[str, np.ndarray | list[bytes]], rows: int) -
     path.write_bytes(_core.encode_records(encoded, rows))
 
 
-def cases(count: int) -> dict[str, tuple[Callable, Callable]]:
-    """By name: the feature of one of `count` columns, and its values."""
+class Case(NamedTuple):
+    feature: Callable  # that makes one
+    values: Callable  # of column i
+    arrays: tuple[str, ...]  # where those of a column are; none: it is one itself
+
+
+def cases(count: int) -> dict[str, Case]:
+    """By name: what `count` columns are."""
     rows = BATCHES * ROWS
+
+    def numbers(i: int) -> np.ndarray:
+        return np.arange(2 * rows) + i
+
+    def strings(i: int) -> list[bytes]:
+        return [b"%d" % (row + i) for row in range(rows)]
+
+    rows_of = ("values", "row_splits")
     return {
-        f"{count} x int64": (
-            lambda: hr.FixedLenFeature([], np.int64),
-            lambda i: np.arange(rows) + i,
-        ),
-        f"{count} x float32[4]": (
-            lambda: hr.FixedLenFeature([4], np.float32),
-            lambda i: np.arange(4 * rows, dtype=np.float32) + i,
-        ),
-        f"{count} x ragged int64": (
-            lambda: hr.RaggedFeature(np.int64),
-            lambda i: np.arange(2 * rows) + i,
-        ),
-        f"{count} x bytes": (
-            lambda: hr.FixedLenFeature([], "string"),
-            lambda i: [b"%d" % (row + i) for row in range(rows)],
-        ),
+        f"{count} x {name}": case
+        for name, case in {
+            "int64[2]": Case(lambda: hr.FixedLenFeature([2], np.int64), numbers, ()),
+            "ragged int64": Case(lambda: hr.RaggedFeature(np.int64), numbers, rows_of),
+            "sparse int64": Case(lambda: hr.VarLenFeature(np.int64), numbers, rows_of),
+            "bytes": Case(lambda: hr.FixedLenFeature([], "string"), strings, ("data", "offsets")),
+            "ragged bytes": Case(
+                lambda: hr.RaggedFeature("string"),
+                strings,
+                ("values.data", "values.offsets", "row_splits"),
+            ),
+        }.items()
     }
 
 
@@ -73,50 +90,67 @@ def ready(dataset: hr.Dataset) -> hr.DatasetIterator:
     return batches
 
 
-def show(name: str, seconds: float, columns: int) -> None:
-    each = seconds / columns * 1e9
-    print(f"{name:24} {seconds * 1e6:8.2f} us a batch {each:8.0f} ns a column")
+def drop(batches: Iterable) -> None:
+    for _ in batches:
+        pass
 
 
-def time_next(name: str, feature: Callable, values: Callable, count: int, folder: Path) -> None:
+def reader(arrays: tuple[str, ...]) -> Callable:
+    get = operator.attrgetter(*arrays)
+
+    def read(batches: Iterable) -> None:
+        for batch in batches:
+            for column in batch.values():
+                get(column)
+
+    return read
+
+
+def best(consume: Callable, passes: Iterable[Iterable], batches: int) -> float:
+    """Seconds a batch. What `consume` returns is freed behind the measurement."""
+    loops = []
+    for one in passes:
+        start = time.perf_counter()
+        kept = consume(one)
+        loops.append((time.perf_counter() - start) / batches)
+        del kept
+    return min(loops)
+
+
+def show(name: str, *seconds: float) -> None:
+    print(f"{name:24}", *(f"{each * 1e6:8.2f} us" for each in seconds))
+
+
+def time_next(name: str, case: Case, count: int, folder: Path) -> None:
     path = folder / "next.tfrecord"
-    columns = {f"column_{i}": values(i) for i in range(count)}
+    columns = {f"column_{i}": case.values(i) for i in range(count)}
     write(path, columns, BATCHES * ROWS)
     dataset = (
         hr.TFRecordDataset(str(path))
-        .parse_example({key: feature() for key in columns})
+        .parse_example({key: case.feature() for key in columns})
         .batch(ROWS)
-        .with_options(hr.Options(prefetch=BATCHES))
+        .with_options(hr.Options(prefetch=BATCHES, memory_budget=BUDGET))
     )
     everything = list(dataset)
     for key, column in columns.items():
         checked(everything, key, column)
     del everything
-    loops = []
-    for _ in range(5):
-        batches = ready(dataset)
-        start = time.perf_counter()
-        for _ in batches:
-            pass
-        loops.append((time.perf_counter() - start) / (BATCHES - 1))
-    print(
-        f"{name:24} {min(loops) * 1e6:8.2f} us a batch {min(loops) / count * 1e9:8.0f} ns a column"
-    )
+    ways = [drop, list]
+    if case.arrays:
+        ways.append(reader(case.arrays))
+    show(name, *(best(way, (ready(dataset) for _ in range(PASSES)), BATCHES - 1) for way in ways))
 
 
 def time_numpy(count: int) -> None:
     """The same objects made in Python, to compare with."""
     names = [f"column_{i}" for i in range(count)]
-    loops = []
-    for _ in range(5):
-        start = time.perf_counter()
-        for _ in range(BATCHES):
-            _ = {name: np.empty(ROWS) for name in names}
-        loops.append((time.perf_counter() - start) / BATCHES)
-    name = f"{count} x np.empty in a dict"
-    print(
-        f"{name:24} {min(loops) * 1e6:8.2f} us a batch {min(loops) / count * 1e9:8.0f} ns a column"
-    )
+
+    def batches() -> Iterator[dict[str, np.ndarray]]:
+        return ({name: np.empty(ROWS) for name in names} for _ in range(BATCHES))
+
+    ways = (drop, list)
+    passes = [(batches() for _ in range(PASSES)) for _ in ways]
+    show(f"{count} x np.empty in a dict", *map(best, ways, passes, [BATCHES] * 2))
 
 
 def time_iter(folder: Path) -> None:
@@ -158,12 +192,15 @@ def time_iter(folder: Path) -> None:
 
 
 def main() -> None:
-    print(f"next() of batches that are ready, {BATCHES} in a row, best of 5 passes")
+    print(
+        f"next() of batches that are ready, {BATCHES} in a row, best of {PASSES} passes: each batch"
+    )
+    print(f"{'':24} {'dropped':>11} {'kept':>11} {'and read':>11}")
     with tempfile.TemporaryDirectory() as folder:
         for count in (2, 40):
             time_numpy(count)
-            for name, (feature, values) in cases(count).items():
-                time_next(name, feature, values, count, Path(folder))
+            for name, case in cases(count).items():
+                time_next(name, case, count, Path(folder))
         print()
         time_iter(Path(folder))
 
