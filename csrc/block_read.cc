@@ -20,6 +20,7 @@ void BlockRead::read() {
                     path);
       }
     }
+    if (headers_first) return;
     const uint64_t size = limit - offset;
     if (room > kBehind) block->piece.memory = Buffer(size + room + kSlop);
     source->fetch(block->piece, offset, size + kBehind);
@@ -40,7 +41,7 @@ void BlockRead::frame() {
   }
   try {
     Scan scan = scan_records(*source, to.piece, offset, limit, ordinal, on_corruption, verify,
-                             to.records, damage);
+                             to.records, damage, headers_first ? walk_headers : walk_records);
     to.next_offset = scan.next;
     to.error = std::move(scan.error);
     to.ends_file = to.error || scan.next >= file_size;
@@ -50,21 +51,28 @@ void BlockRead::frame() {
   }
 }
 
+void BlockRead::complete() {
+  RecordBlock& of = *block;
+  if (of.records.empty()) return;
+  try {
+    headrace::complete(*source, of.piece, of.records);
+  } catch (const Error& error) {
+    of.error = error;
+    of.records.clear();
+  }
+}
+
 void BlockRead::check() {
   RecordBlock& of = *block;
   const bool checked =
       on_corruption == OnCorruption::kSkip || on_corruption == OnCorruption::kStopFile;
-  if (checked || of.records.empty()) return;
+  if (checked) return;
   const size_t n = of.records.size();
-  bool whole = false;
-  try {
-    whole = complete(*source, of.piece, of.records);
-  } catch (const Error& error) {
-    of.error = error;
-    of.records.pop_back();
-    return;
-  }
-  const size_t held = whole ? n : n - 1;
+  size_t held = n;
+  const auto end_of = [&](const ByteView& record) {
+    return of.offset_of(record) + kHeaderSize + record.size + kFooterSize;
+  };
+  while (held > 0 && end_of(of.records[held - 1]) > of.piece.end()) --held;
   const size_t good = verify ? kernels().verify_payloads(of.records.data(), held) : held;
   if (good == n) return;
   const ByteView& bad = of.records[good];

@@ -41,13 +41,18 @@ struct BlockRead {
   uint64_t ordinal = 0;            // of that record
   uint64_t room = 0;               // for bytes behind the limit
 
+  // Records so large that nothing but their headers is read at first: nobody else has to wait for
+  // where the next block begins. Only under kRaise, and if the first record begins at `offset`.
+  bool headers_first = false;
+
   bool have_bytes = false;
   std::unique_ptr<RecordBlock> block = std::make_unique<RecordBlock>();
   Damage damage;
 
-  void read();   // the bytes of the block, from where it or its first record begins
-  void frame();  // finds the records that begin in it
-  void check();  // completes the last one, verifies the data
+  void read();      // the bytes of the block, from where it or its first record begins
+  void frame();     // finds the records that begin in it
+  void complete();  // reads what is missing of them
+  void check();     // verifies the data
 
  private:
   std::optional<Error> trouble_;  // while reading

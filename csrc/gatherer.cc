@@ -128,6 +128,8 @@ void Gatherer::fetch(std::unique_ptr<Streams::Errand> errand, Lock& lock) {
   wake_one();
   lock.unlock();
   lap.end(Stage::kWaitTurn);
+  errand->complete();
+  lap.end(Stage::kRead);
   errand->check();
   lap.end(Stage::kChecksum);
   lock.lock();

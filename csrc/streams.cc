@@ -7,8 +7,9 @@
 namespace headrace {
 namespace {
 
-constexpr uint64_t kUnframed = 4;  // blocks of a file that are read at the same time
-constexpr size_t kDense = 8;       // records of a block
+constexpr uint64_t kUnframed = 4;                // blocks of a file that are read at the same time
+constexpr size_t kDense = 8;                     // records of a block
+constexpr uint64_t kLarge = uint64_t{32} << 10;  // bytes of a record
 
 }  // namespace
 
@@ -103,6 +104,8 @@ std::unique_ptr<Streams::Errand> Streams::errand_for(std::shared_ptr<Reading> re
   errand->file_size = sizes_[reading->file];
   errand->on_corruption = rules_.on_corruption;
   errand->verify = rules_.verify;
+  errand->headers_first = reading->large && rules_.on_corruption == OnCorruption::kRaise &&
+                          reading->claimed == reading->framed;
   errand->block->file = reading->file;
   reading->read_limit = errand->limit;
   reading->blocks.push_back(nullptr);
@@ -145,6 +148,8 @@ void Streams::framed(const Errand& errand) {
   reading.read_offset = block.next_offset;
   reading.read_ordinal = errand.ordinal + block.records.size();
   reading.dense = block.records.size() >= kDense;
+  reading.large = !reading.dense && !block.records.empty() &&
+                  (block.next_offset - errand.offset) / block.records.size() >= kLarge;
   if (block.next_offset > errand.limit) {
     reading.overrun = std::max(reading.overrun, block.next_offset - errand.limit);
   }

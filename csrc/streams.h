@@ -43,8 +43,8 @@ class Streams {
   // --- reading ahead ---
 
   // A block to be read: claim(), read() without the lock, arrive(), and if that says so frame()
-  // without the lock, framed(), check() without the lock, deliver(). Null from claim(): enough is
-  // under way.
+  // without the lock, framed(), complete() and check() without the lock, deliver(). Null from
+  // claim(): enough is under way.
   struct Errand;
   std::unique_ptr<Errand> claim();
   // Whether its records can be found: where they begin is known once the block before is framed.
@@ -87,7 +87,7 @@ class Streams {
     uint64_t read_offset = 0, read_ordinal = 0;  // behind what has been framed
     uint64_t read_limit = 0;                     // behind the last block that was claimed
     uint64_t claimed = 0, framed = 0;            // blocks
-    bool dense = false;    // in many records to a block: the next one begins where this should end
+    bool dense = false, large = false;           // in many records to a block, large ones
     uint64_t overrun = 0;  // bytes of a block's last record behind it, at most
     std::vector<std::unique_ptr<Errand>> waiting;     // in arrive()
     bool ended = false;                               // no more blocks will be claimed

@@ -754,7 +754,8 @@ TEST_CASE("large records, of which only the headers are read at first") {
   };
   Numbers twice = range(0, 120);
   twice.insert(twice.end(), twice.begin(), twice.end());
-  for (const How& how : {How{1, 0}, How{2, 0}, How{8, 0}, How{2, 100'000}, How{8, 64}}) {
+  for (const How& how : {How{1, 0}, How{2, 0}, How{8, 0}, How{2, 100'000}, How{8, 64},
+                         How{1, 0, true}, How{8, 0, true}, How{2, 100'000, true}}) {
     CAPTURE(how);
     folder.write("file", good);
     {
@@ -798,9 +799,10 @@ TEST_CASE("a file of large records that shrinks while it is read") {
   Records records;
   for (int64_t n = 0; n < 60; ++n) records.push_back(large_example(n, 80'000));
   const std::string file = folder.write("file", records);
-  for (const int threads : {1, 4}) {
+  for (const How& how : {How{1, 0}, How{4, 0}, How{1, 0, true}, How{4, 0, true}}) {
+    CAPTURE(how);
     folder.write("file", records);
-    LoaderJob job = job_of({file, file, file}, 1, {threads, 0});
+    LoaderJob job = job_of({file, file, file}, 1, how);
     job.schema = std::make_shared<const Schema>(
         std::vector<Column>{column_of("number", Kind::kInt64, Layout::kFixed, Type::kInt64)});
     job.options.prefetch = 1;

@@ -37,6 +37,7 @@ void read_ahead(Streams& streams) {
     }
     errand->frame();
     streams.framed(*errand);
+    errand->complete();
     errand->check();
     streams.deliver(std::move(errand));
   }
