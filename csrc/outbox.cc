@@ -1,29 +1,47 @@
 #include "outbox.h"
 
+#include <algorithm>
+
 namespace headrace {
 namespace {
 
 constexpr size_t kLeastAhead = 2;  // batches, however large
 
+// To wake a thread and to fall asleep again takes longer than to hand over a small batch, and it
+// takes a core from those that make the next ones. So a consumer that is faster than they are
+// sleeps for a moment, where there is room for many, and then finds several: no more than stay in a
+// core's cache, for their memory is used again.
+constexpr std::chrono::milliseconds kMoment{2};
+constexpr uint64_t kTogether = uint64_t{2} << 20;
+constexpr uint64_t kMany = 16;
+
 }  // namespace
 
 Outbox::Outbox(std::shared_ptr<const BatchLayout> layout, Limits limits)
-    : layout_(std::move(layout)), limits_(limits) {}
+    : layout_(std::move(layout)),
+      limits_(limits),
+      roomy_(limits.batches >= kMany && limits.memory / kMany >= layout_->expected_memory()) {}
 
-bool Outbox::room() const {
+bool Outbox::room(uint64_t times) const {
   const uint64_t ahead = closed_ - taken_;
-  return aborted_ || ahead < kLeastAhead ||
-         (ahead < limits_.batches && (ahead + 1) * layout_->expected_memory() <= limits_.memory);
+  return aborted_ || ahead * times < kLeastAhead ||
+         (ahead * times < limits_.batches &&
+          (ahead + 1) * times * layout_->expected_memory() <= limits_.memory);
 }
 
 void Outbox::wait_for_room() {
   std::unique_lock lock(mutex_);
+  if (room()) return;
+  wake(lock);
+  lock.lock();
   space_.wait(lock, [&] { return room(); });
 }
 
 bool Outbox::has_room() {
-  std::lock_guard lock(mutex_);
-  return room();
+  std::unique_lock lock(mutex_);
+  if (room()) return true;
+  wake(lock);
+  return false;
 }
 
 Batch* Outbox::open() {
@@ -68,7 +86,12 @@ void Outbox::release(Batch* batch) {
   batch->finish();
   std::unique_lock lock(mutex_);
   slots_[batch->number() - taken_].complete = true;
-  const bool wakes = waiting_ && slots_.front().complete;
+  wake(lock);
+}
+
+// Gives up the lock.
+void Outbox::wake(std::unique_lock<std::mutex>& lock) {
+  const bool wakes = waiting_ && worth_waking();
   if (wakes) waiting_ = false;  // one signal is enough
   lock.unlock();
   if (wakes) ready_.notify_one();
@@ -85,6 +108,11 @@ void Outbox::abort(std::exception_ptr error) {
 
 bool Outbox::takes() const { return error_ || (slots_.empty() ? ended_ : slots_.front().complete); }
 
+bool Outbox::worth_waking() const {
+  return takes() && (!patient_ || ended_ || !room(4) ||
+                     (closed_ - taken_) * layout_->expected_memory() >= kTogether);
+}
+
 bool Outbox::ready() {
   std::lock_guard lock(mutex_);
   return takes();
@@ -98,9 +126,16 @@ bool Outbox::wait(std::chrono::milliseconds patience) {
 bool Outbox::wait(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds patience) {
   if (takes()) return true;
   Lap lap(stopwatch_);
-  waiting_ = true;
-  const bool ready = ready_.wait_for(lock, patience, [&] { return takes(); });
-  waiting_ = false;
+  const auto woken = [&](std::chrono::milliseconds time, bool patient) {
+    waiting_ = true;
+    patient_ = patient;
+    const bool worth_it = ready_.wait_for(lock, time, [&] { return worth_waking(); });
+    waiting_ = patient_ = false;
+    return worth_it;
+  };
+  const bool patient = roomy_ && taken_ != 0;  // the first one is wanted at once
+  const bool ready =
+      (patient && woken(std::min(patience, kMoment), true)) || woken(patience, false);
   lap.end(Stage::kConsumer);
   return ready;
 }

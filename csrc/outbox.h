@@ -79,12 +79,16 @@ class Outbox {
     bool dropped = false;
   };
 
-  bool room() const;   // with the lock
-  bool takes() const;  // likewise
+  // With the lock:
+  bool room(uint64_t times = 1) const;  // for so many times the batches that are there
+  bool takes() const;
+  bool worth_waking() const;
+  void wake(std::unique_lock<std::mutex>& lock);
   bool wait(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds patience);
 
   const std::shared_ptr<const BatchLayout> layout_;
   const Limits limits_;
+  const bool roomy_;
   std::mutex mutex_;
   std::condition_variable ready_;  // the front is complete, or none will come
   std::condition_variable space_;  // one has been taken
@@ -93,7 +97,8 @@ class Outbox {
   uint64_t opened_ = 0, closed_ = 0, taken_ = 0;
   bool ended_ = false;
   bool aborted_ = false;
-  bool waiting_ = false;  // the consumer: only then is it worth a signal
+  bool waiting_ = false;  // the consumer: only then is it worth a signal,
+  bool patient_ = false;  // and for a moment only if there are several
   std::exception_ptr error_;
   Stopwatch stopwatch_;
 };
