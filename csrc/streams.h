@@ -34,8 +34,7 @@ class Streams {
     static Rules of(const LoaderJob& job);
   };
 
-  // Looks at every file. Throws Error{kSystem} for one that cannot be read; under kTf such a file
-  // gives the error at its turn.
+  // Throws Error{kSystem} for a file that cannot be read; under kTf it gives that at its turn.
   Streams(std::vector<std::string> files, Rules rules);
 
   const std::vector<uint64_t>& sizes() const { return sizes_; }
@@ -87,7 +86,8 @@ class Streams {
     uint64_t read_offset = 0, read_ordinal = 0;  // behind what has been framed
     uint64_t read_limit = 0;                     // behind the last block that was claimed
     uint64_t claimed = 0, framed = 0;            // blocks
-    bool dense = false, large = false;           // in many records to a block, large ones
+    // In many records a block, so that the next begins where one should end; in large records.
+    bool dense = false, large = false;
     uint64_t overrun = 0;  // bytes of a block's last record behind it, at most
     std::vector<std::unique_ptr<Errand>> waiting;     // in arrive()
     bool ended = false;                               // no more blocks will be claimed
