@@ -22,7 +22,7 @@ void BlockRead::read() {
     }
     if (headers_first) return;
     const uint64_t size = limit - offset;
-    if (room > kBehind) block->piece.memory = Buffer(size + room + kSlop);
+    if (room > kBehind) block->piece.memory = Buffer(Piece::kMostLead + size + room + kSlop);
     source->fetch(block->piece, offset, size + kBehind);
   } catch (const Error& error) {
     trouble_ = error;

@@ -92,8 +92,10 @@ void Gatherer::feed() {
   }
   const ByteView* record = &block.records[streams_.first()];
   auto index = static_cast<uint32_t>(streams_.first());
+  const ByteView bytes = block.piece.bytes;
+  const size_t lead = block.piece.lead();
   const auto entry = [&] {
-    const auto at = static_cast<uint32_t>(record->data - block.piece.bytes.data);
+    const auto at = static_cast<uint32_t>(lead + static_cast<size_t>(record->data - bytes.data));
     return Window::Entry{block.segment, at, static_cast<uint32_t>(record++->size), index++};
   };
   const size_t n = std::min<uint64_t>(accepted_, streams_.available());
@@ -123,9 +125,9 @@ void Gatherer::meet(RecordBlock& block) {
   set_mark();
   const uint64_t size = block.next_offset - block.offset_of(block.records.front());
   const bool keep = !mixer_.shuffles() || mixer_.window().memory() + size <= most_kept_;
-  block.segment = mixer_.add_segment(
-      keep ? std::move(block.piece.memory) : Buffer(), size,
-      {block.ordinal, block.piece.offset, static_cast<uint32_t>(block.file), Window::kNone});
+  block.segment = mixer_.add_segment(keep ? std::move(block.piece.memory) : Buffer(), size,
+                                     {block.ordinal, block.piece.offset - block.piece.lead(),
+                                      static_cast<uint32_t>(block.file), Window::kNone});
 }
 
 // How many of the records that come out of the shuffle (of the inner plan, if there is none) are

@@ -75,20 +75,22 @@ class LocalFile final : public Source {
       // Keep what is there, moved to the front.
       have = static_cast<size_t>(std::min(piece.end() - offset, n));
       if (offset != piece.offset) {
-        std::memmove(piece.memory.data(), piece.bytes.data + (offset - piece.offset), have);
+        std::memmove(piece.memory.data() + Piece::lead_of(offset),
+                     piece.bytes.data + (offset - piece.offset), have);
       }
     }
     piece.offset = offset;
+    const size_t lead = piece.lead();
     while (have < n) {
       const size_t goal = static_cast<size_t>(std::min(n, have + kGrowth));
       reserve(piece, goal + kSlop, have);
-      const size_t got = read(offset + have, piece.memory.data() + have, goal - have);
+      const size_t got = read(offset + have, piece.memory.data() + lead + have, goal - have);
       have += got;
       if (have < goal) break;  // shorter than it was when opened: the layer above says so
     }
     reserve(piece, have + kSlop, have);
-    std::memset(piece.memory.data() + have, 0, kSlop);
-    piece.bytes = {piece.memory.data(), have};
+    std::memset(piece.memory.data() + lead + have, 0, kSlop);
+    piece.bytes = {piece.memory.data() + lead, have};
   }
 
   bool cold() const override { return cold_.load(std::memory_order_relaxed); }
@@ -131,9 +133,10 @@ class LocalFile final : public Source {
   }
 
   static void reserve(Piece& piece, size_t size, size_t used) {
-    if (piece.memory && piece.memory.capacity() >= size) return;
-    Buffer larger(size);
-    if (used != 0) std::memcpy(larger.data(), piece.memory.data(), used);
+    const size_t lead = piece.lead();
+    if (piece.memory && piece.memory.capacity() >= lead + size) return;
+    Buffer larger(lead + size);
+    if (used != 0) std::memcpy(larger.data() + lead, piece.memory.data() + lead, used);
     piece.memory = std::move(larger);
   }
 

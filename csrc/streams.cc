@@ -22,8 +22,9 @@ Streams::Rules Streams::Rules::of(const LoaderJob& job) {
           .on_corruption = job.on_corruption,
           .verify = job.options.verify,
           // With what is read behind it, a default block fits its buffer.
-          .block_size = job.options.block_size != 0 ? job.options.block_size
-                                                    : job.block_size() - BlockRead::kBehind - kSlop,
+          .block_size = job.options.block_size != 0
+                            ? job.options.block_size
+                            : job.block_size() - BlockRead::kBehind - kSlop - Piece::kMostLead,
           .ahead = std::max<uint64_t>(8, 2 * slots)};
 }
 
