@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "kernels/copier.h"
+
 namespace headrace {
 namespace {
 
@@ -105,6 +107,7 @@ void Window::move(std::span<Entry* const> entries) {
   const auto data = [&](const Entry& entry) {
     return segments_[entry.segment].memory.data() + entry.at;
   };
+  const Copier copy(/*far=*/live_bytes_ >= kNoMatter);
   uint32_t to = kNone;
   size_t room = 0;
   for (size_t i = 0; i < entries.size(); ++i) {
@@ -125,7 +128,7 @@ void Window::move(std::span<Entry* const> entries) {
     left -= entry.size;
     const Origin origin = this->origin(entry.segment, entry.index, entry.at);
     Segment &from = segments_[entry.segment], &target = segments_[to];
-    std::memcpy(target.memory.data() + target.size, data(entry), entry.size);
+    copy(target.memory.data() + target.size, data(entry), entry.size);
     --from.live;
     --from.held;
     from.live_bytes -= entry.size;
