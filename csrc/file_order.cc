@@ -97,7 +97,7 @@ bool FileOrder::process(Block& block, Worker& worker) {
 // For the next block, by what this one was like.
 void FileOrder::prepare(const Block& block, Worker& worker) {
   bytes_read_.fetch_add(worker.haul.piece.bytes.size, std::memory_order_relaxed);
-  if (block.source && block.source->wants_read_ahead()) blocks_.read_ahead();
+  if (block.source && block.source->cold()) blocks_.read_ahead();
   const bool large = worker.haul.record_size >= kLargeRecord;
   if (large && job_.options.block_size == 0) blocks_.widen(kWideBlock);
   // Where columns grow, a thread that began to read only in its turn would keep the commit waiting.

@@ -4,15 +4,11 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/sysmacros.h>
-#endif
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 
 #include "error.h"
 
@@ -20,26 +16,6 @@ namespace headrace {
 namespace {
 
 constexpr uint64_t kGrowth = uint64_t{64} << 20;
-
-// With two windows of that size under way a device has enough to do. What the system reads ahead by
-// itself it keeps in larger pages than what it is asked for, and copies a tenth to a quarter faster
-// from them, in later passes too (Linux 6.18: page_cache_ra_order and force_page_cache_ra).
-constexpr uint64_t kFarAhead = uint64_t{8} << 20;
-
-// Bytes; 0 if it does not say.
-uint64_t read_ahead_of_system(int descriptor) {
-  uint64_t kilobytes = 0;
-#ifdef __linux__
-  struct stat status;
-  if (fstat(descriptor, &status) != 0) return 0;
-  std::ifstream("/sys/class/bdi/" + std::to_string(major(status.st_dev)) + ":" +
-                std::to_string(minor(status.st_dev)) + "/read_ahead_kb") >>
-      kilobytes;
-#else
-  static_cast<void>(descriptor);
-#endif
-  return kilobytes << 10;
-}
 
 [[noreturn]] void throw_system(const std::string& path, int code, const char* what = nullptr) {
   throw Error(Fault::kSystem, what != nullptr ? what : std::strerror(code), path, Error::kUnknown,
@@ -94,9 +70,6 @@ class LocalFile final : public Source {
   }
 
   bool cold() const override { return cold_.load(std::memory_order_relaxed); }
-  bool wants_read_ahead() const override {
-    return wants_read_ahead_.load(std::memory_order_relaxed);
-  }
 
   size_t read(uint64_t offset, uint8_t* out, size_t n) const override {
     size_t have = cold() ? 0 : read_from_memory(offset, out, n);
@@ -121,10 +94,7 @@ class LocalFile final : public Source {
         (static_cast<size_t>(got) == n || offset + static_cast<size_t>(got) >= size())) {
       return static_cast<size_t>(got);
     }
-    if ((got >= 0 || errno == EAGAIN) && !cold_.exchange(true, std::memory_order_relaxed)) {
-      wants_read_ahead_.store(read_ahead_of_system(descriptor_) < kFarAhead,
-                              std::memory_order_relaxed);
-    }
+    if (got >= 0 || errno == EAGAIN) cold_.store(true, std::memory_order_relaxed);
     return got > 0 ? static_cast<size_t>(got) : 0;
 #else
     static_cast<void>(offset), static_cast<void>(out), static_cast<void>(n);
@@ -142,7 +112,6 @@ class LocalFile final : public Source {
 
   int descriptor_;
   mutable std::atomic<bool> cold_{false};
-  mutable std::atomic<bool> wants_read_ahead_{false};
 };
 
 // Closes a descriptor at the end of its scope.

@@ -41,10 +41,8 @@ class Source {
   const std::string& path() const { return path_; }
   uint64_t size() const { return size_; }
 
-  // Whether a read has had to wait for a device.
+  // Whether a read has had to wait for a device: it pays to ask for bytes before they are needed.
   virtual bool cold() const { return false; }
-  // ... and the system does not read far ahead by itself: it pays to ask for bytes beforehand.
-  virtual bool wants_read_ahead() const { return false; }
 
   // Makes `piece` hold [offset, offset + n), fewer bytes only where the file ends. What the piece
   // already holds from `offset` on is kept and not read again. Memory grows by steps of at most
