@@ -1,5 +1,6 @@
 // The machine's own limits over cached TFRecord files: what it costs to read them, to check both
-// checksums of every record as well, and to copy the payloads out on top of that.
+// checksums of every record as well, to copy the payloads out on top of that, and to do so by way
+// of a window: in at one end, out from anywhere.
 //
 //   limits THREADS FILES...     prints GB/s of each, the best of four passes
 //
@@ -14,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,9 +27,10 @@ namespace {
 
 constexpr size_t kPiece = 512 << 10;
 constexpr size_t kCopyTarget = 8 << 20;  // reused, as a pool's buffers are
+constexpr size_t kWindow = 32 << 20;     // of a thread
 constexpr size_t kHeader = 12, kFooter = 4;
 
-enum class Work { kRead, kChecksum, kCopy };
+enum class Work { kRead, kChecksum, kCopy, kWindow };
 
 [[noreturn]] void fail(const std::string& what) {
   std::fprintf(stderr, "limits: %s\n", what.c_str());
@@ -38,7 +41,8 @@ enum class Work { kRead, kChecksum, kCopy };
 class Worker {
  public:
   explicit Worker(Work work) : work_(work), piece_(2 * kPiece + kSlop) {
-    if (work == Work::kCopy) copies_.resize(kCopyTarget);
+    if (work >= Work::kCopy) copies_.resize(kCopyTarget);
+    if (work == Work::kWindow) window_.resize(kWindow);
   }
 
   size_t read(const std::string& path) {
@@ -73,21 +77,31 @@ class Worker {
         kernels().verify_payloads(records_.data(), n) != n) {
       fail("bad checksum in " + path);
     }
-    if (work_ == Work::kCopy) {
-      for (const ByteView& record : records_) {
-        if (copied_ + record.size > copies_.size()) copied_ = 0;
-        if (record.size > copies_.size()) copies_.resize(record.size);
-        std::memcpy(copies_.data() + copied_, record.data, record.size);
-        copied_ += record.size;
-      }
+    if (work_ >= Work::kCopy) {
+      for (const ByteView& record : records_) copy_out(record);
     }
     std::memmove(piece_.data(), piece_.data() + at, have - at);
     return have - at;
   }
 
+  void copy_out(ByteView record) {
+    if (work_ == Work::kWindow) {
+      if (entered_ + record.size > window_.size()) entered_ = 0;
+      if (record.size > window_.size()) window_.resize(record.size);
+      std::memcpy(window_.data() + entered_, record.data, record.size);
+      entered_ += record.size;
+      record.data = window_.data() + random_() % (window_.size() - record.size + 1);
+    }
+    if (copied_ + record.size > copies_.size()) copied_ = 0;
+    if (record.size > copies_.size()) copies_.resize(record.size);
+    std::memcpy(copies_.data() + copied_, record.data, record.size);
+    copied_ += record.size;
+  }
+
   Work work_;
-  std::vector<uint8_t> piece_, copies_;
-  size_t copied_ = 0;
+  std::vector<uint8_t> piece_, copies_, window_;
+  size_t copied_ = 0, entered_ = 0;
+  std::mt19937_64 random_;
   std::vector<ByteView> records_;
 };
 
@@ -120,7 +134,8 @@ int main(int argc, char** argv) {
   const std::vector<std::string> paths(argv + 2, argv + argc);
   for (auto [work, name] : {std::pair{Work::kRead, "read"},
                             {Work::kChecksum, "read+checksum"},
-                            {Work::kCopy, "read+checksum+copy"}}) {
+                            {Work::kCopy, "read+checksum+copy"},
+                            {Work::kWindow, "read+checksum+window+copy"}}) {
     std::printf("%s %.2f\n", name,
                 headrace::gigabytes_per_second(work, static_cast<size_t>(threads), paths));
   }
