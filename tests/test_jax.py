@@ -66,6 +66,18 @@ class TestValues:
         (given,) = hr.Dataset.from_tensors(array).as_jax()
         assert bits(np.asarray(given)) == bits(array.astype(array.dtype.newbyteorder("=")))
 
+    def test_tensors_of_another_library_stay(self, jax):
+        torch = pytest.importorskip("torch", reason="needs PyTorch")
+        element = (np.arange(3, dtype=np.float32), torch.arange(3))
+        dataset = hr.Dataset.range(1).map(lambda _: element)
+        array, tensor = next(iter(dataset.as_jax()))
+        assert isinstance(array, jax.Array)
+        assert tensor is element[1]
+        for place in (None, "meta"):
+            both = next(iter(dataset.map(lambda *_: (array, element[0])).as_torch(place)))
+            assert both[0] is array
+            assert isinstance(both[1], torch.Tensor)
+
     def test_arrays_that_are_kept_do_not_change(self, jax, batches):
         """Whether or not JAX looks at the same memory."""
         expected = [bits(batch["vector"]) for batch in batches] * 5

@@ -1,9 +1,11 @@
 #include "bindings/columns.h"
 
 #include <array>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "bindings/arrays.h"
 
@@ -14,25 +16,31 @@ namespace py = pybind11;
 
 constexpr size_t kMostDimensions = 34;  // of a schema's shape, and two more
 
-// One of a class's __slots__, set without going through the interpreter.
-class Slot {
+// A class of Python's with __slots__. Its instances are made without going through the interpreter.
+class SlotsClass {
  public:
-  Slot(py::handle type, const char* name) : member_(type.attr(name)) {}
-  void set(py::handle object, py::handle value) const {
-    const descrsetfunc set = Py_TYPE(member_.ptr())->tp_descr_set;
-    if (set(member_.ptr(), object.ptr(), value.ptr()) < 0) throw py::error_already_set();
+  SlotsClass(py::object type, std::initializer_list<const char*> slots) : type_(std::move(type)) {
+    for (const char* slot : slots) slots_.push_back(type_.attr(slot));
+  }
+
+  // One value a slot, in order.
+  py::object make(std::initializer_list<py::handle> values) const {
+    auto* const type = reinterpret_cast<PyTypeObject*>(type_.ptr());
+    const auto object = py::reinterpret_steal<py::object>(type->tp_alloc(type, 0));
+    if (!object) throw py::error_already_set();
+    for (size_t i = 0; i < slots_.size(); ++i) {
+      const descrsetfunc set = Py_TYPE(slots_[i].ptr())->tp_descr_set;
+      if (set(slots_[i].ptr(), object.ptr(), values.begin()[i].ptr()) < 0) {
+        throw py::error_already_set();
+      }
+    }
+    return object;
   }
 
  private:
-  py::object member_;
+  py::object type_;
+  std::vector<py::object> slots_;
 };
-
-py::object instance_of(py::handle type) {
-  auto* const python_type = reinterpret_cast<PyTypeObject*>(type.ptr());
-  PyObject* const object = python_type->tp_alloc(python_type, 0);
-  if (object == nullptr) throw py::error_already_set();
-  return py::reinterpret_steal<py::object>(object);
-}
 
 // Makes what the _of() functions of the classes in headrace.arrays make.
 class Classes {
@@ -45,52 +53,23 @@ class Classes {
   }
 
   py::object strings(py::handle data, py::handle offsets, py::handle shape) const {
-    py::object array = instance_of(bytes_);
-    bytes_data_.set(array, data);
-    bytes_offsets_.set(array, offsets);
-    bytes_shape_.set(array, shape);
-    return array;
+    return bytes_.make({data, offsets, shape});
   }
-
   py::object ragged(py::handle values, py::handle row_splits) const {
-    py::object array = instance_of(ragged_);
-    ragged_values_.set(array, values);
-    ragged_splits_.set(array, row_splits);
-    ragged_uniform_.set(array, py::none());
-    return array;
+    return ragged_.make({values, row_splits, py::none()});
   }
-
   py::object sparse(py::handle values, py::handle row_splits) const {
-    py::object array = instance_of(sparse_);
-    sparse_values_.set(array, values);
-    sparse_splits_.set(array, row_splits);
-    sparse_indices_.set(array, py::none());
-    sparse_shape_.set(array, py::none());
-    return array;
+    return sparse_.make({values, row_splits, py::none(), py::none()});
   }
 
  private:
   explicit Classes(const py::module_& arrays)
-      : bytes_(arrays.attr("BytesArray")),
-        bytes_data_(bytes_, "_data"),
-        bytes_offsets_(bytes_, "_offsets"),
-        bytes_shape_(bytes_, "_shape"),
-        ragged_(arrays.attr("RaggedArray")),
-        ragged_values_(ragged_, "_values"),
-        ragged_splits_(ragged_, "_row_splits"),
-        ragged_uniform_(ragged_, "_uniform_row_length"),
-        sparse_(arrays.attr("SparseArray")),
-        sparse_values_(sparse_, "_values"),
-        sparse_splits_(sparse_, "_row_splits"),
-        sparse_indices_(sparse_, "_indices"),
-        sparse_shape_(sparse_, "_dense_shape") {}
+      : bytes_(arrays.attr("BytesArray"), {"_data", "_offsets", "_shape"}),
+        ragged_(arrays.attr("RaggedArray"), {"_values", "_row_splits", "_uniform_row_length"}),
+        sparse_(arrays.attr("SparseArray"),
+                {"_values", "_row_splits", "_indices", "_dense_shape"}) {}
 
-  py::object bytes_;
-  Slot bytes_data_, bytes_offsets_, bytes_shape_;
-  py::object ragged_;
-  Slot ragged_values_, ragged_splits_, ragged_uniform_;
-  py::object sparse_;
-  Slot sparse_values_, sparse_splits_, sparse_indices_, sparse_shape_;
+  SlotsClass bytes_, ragged_, sparse_;
 };
 
 struct Shape {

@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from .tensors import Leaf, converted
+from .tensors import leaves_of, native, rebuilt
 
 
 def _import_jax() -> Any:
@@ -45,25 +46,17 @@ def on_device(element: Any, device: Any) -> Any:
     """The element with JAX arrays on the device, None: JAX's default, in place of its arrays and
     scalars. What JAX would make other integers of raises OverflowError."""
     jax = _import_jax()
-    wide = jax.config.jax_enable_x64
-    leaves: list[Leaf] = []
-
-    def keep(leaf: Leaf) -> None:
-        leaves.append(leaf if wide or not isinstance(leaf, np.ndarray) else _narrowed(leaf))
-
-    converted(element, keep)
-    arrays = iter(jax.device_put(list(map(_native, leaves)), device))
-    return converted(element, lambda leaf: next(arrays))
+    known = native if jax.config.jax_enable_x64 else _narrowed
+    leaves = [
+        known(leaf) if isinstance(leaf, np.ndarray) else leaf
+        for leaf in leaves_of(element, jax.Array)
+    ]
+    return rebuilt(element, jax.Array, jax.device_put(leaves, device))
 
 
-def _native(array: Leaf) -> Leaf:
-    if isinstance(array, np.ndarray) and not array.dtype.isnative:
-        return array.astype(array.dtype.newbyteorder("="))
-    return array
-
-
-def _narrowed(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _narrowed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """As JAX has it without jax_enable_x64."""
+    array = native(array)
     if array.dtype.kind not in "iu" or array.dtype.itemsize < 8:
         return array
     narrow = array.astype(np.dtype(f"{array.dtype.kind}4"))

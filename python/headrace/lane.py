@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .tensors import Leaf, as_tensor, converted, copied, import_torch
+from .tensors import Leaf, copied, import_torch, in_place, leaves_of, rebuilt
 
 
 class Copies:
@@ -30,15 +30,15 @@ class Lane:
         self.device = device
 
     def copy(self, element: Any) -> Copies:
-        sources, tensors, _ = _on_device(element, self.device)
-        return Copies(_rebuilt(element, tensors), sources)
+        there, sources, _ = _on_device(element, self.device)
+        return Copies(there, sources)
 
 
 class _Here(Lane):
     """The host's own memory: nothing to copy."""
 
     def copy(self, element: Any) -> Copies:
-        return Copies(converted(element, as_tensor), [])
+        return Copies(in_place(element), [])
 
 
 class _CudaCopies(Copies):
@@ -73,10 +73,10 @@ class _CudaLane(Lane):
 
     def copy(self, element: Any) -> Copies:
         with self._torch.cuda.stream(self._stream):
-            sources, tensors, owners = _on_device(element, self.device)
+            there, sources, owners = _on_device(element, self.device)
             event = self._torch.cuda.Event()
             event.record(self._stream)
-        return _CudaCopies(_rebuilt(element, tensors), sources, owners, event, self.device)
+        return _CudaCopies(there, sources, owners, event, self.device)
 
 
 def open_lane(name: str, *, beside: bool) -> Lane:
@@ -94,13 +94,9 @@ def open_lane(name: str, *, beside: bool) -> Lane:
     return _CudaLane(device) if beside else Lane(device)
 
 
-def _on_device(element: Any, device: Any) -> tuple[list[Leaf], list[Any], list[Any]]:
-    sources: list[Leaf] = []
-    converted(element, sources.append)
+def _on_device(element: Any, device: Any) -> tuple[Any, list[Leaf], list[Any]]:
+    """The element there, the arrays that are copied, and the tensors that own its memory there."""
+    kind = import_torch().Tensor
+    sources = leaves_of(element, kind)
     tensors, owners = copied(sources, device)
-    return sources, tensors, owners
-
-
-def _rebuilt(element: Any, tensors: list[Any]) -> Any:
-    following = iter(tensors)
-    return converted(element, lambda _: next(following))
+    return rebuilt(element, kind, tensors), sources, owners

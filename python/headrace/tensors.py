@@ -53,14 +53,14 @@ def import_torch() -> Any:
     return torch
 
 
-def converted(element: Any, tensor: Callable[[Leaf], Any]) -> Any:
-    """The element with what `tensor` makes of its arrays, scalars and tensors, in this order; of
-    columns that are several arrays, with a NamedTuple. Other objects stay as they are. Raises
-    TypeError for an array of objects."""
+def converted(element: Any, tensor: Callable[[Leaf], Any], kind: type) -> Any:
+    """The element with what `tensor` makes of its arrays, scalars and tensors of this `kind`, in
+    this order; of columns that are several arrays, with a NamedTuple. Other objects stay as they
+    are. Raises TypeError for an array of objects."""
     if isinstance(element, dict):
-        return {key: converted(value, tensor) for key, value in element.items()}
+        return {key: converted(value, tensor, kind) for key, value in element.items()}
     if isinstance(element, tuple):
-        items = [converted(item, tensor) for item in element]
+        items = [converted(item, tensor, kind) for item in element]
         return type(element)(*items) if hasattr(element, "_fields") else tuple(items)
     if isinstance(element, BytesArray):
         data, offsets = element._data, element._offsets
@@ -68,11 +68,11 @@ def converted(element: Any, tensor: Callable[[Leaf], Any]) -> Any:
         from_zero = offsets - first if first else offsets
         return BytesTensor(tensor(data[first:last]), tensor(from_zero), element.shape)
     if isinstance(element, RaggedArray):
-        return RaggedTensor(converted(element.values, tensor), tensor(element.row_splits))
+        return RaggedTensor(converted(element.values, tensor, kind), tensor(element.row_splits))
     if isinstance(element, SparseArray):
         if element.row_splits is not None:
-            return RaggedTensor(converted(element.values, tensor), tensor(element.row_splits))
-        values = converted(element.values, tensor)
+            return RaggedTensor(converted(element.values, tensor, kind), tensor(element.row_splits))
+        values = converted(element.values, tensor, kind)
         return SparseTensor(tensor(element.indices), values, tensor(element.dense_shape))
     if isinstance(element, (np.ndarray, np.generic)):
         array = np.asarray(element)
@@ -82,9 +82,27 @@ def converted(element: Any, tensor: Callable[[Leaf], Any]) -> Any:
                 "BytesArray: without as_numpy_iterator() and np.asarray()"
             )
         return tensor(array)
-    if hasattr(element, "__dlpack__"):  # a tensor, of whatever library
+    if isinstance(element, kind):
         return tensor(element)
     return element
+
+
+def leaves_of(element: Any, kind: type) -> list[Leaf]:
+    """What converted() converts."""
+    leaves: list[Leaf] = []
+    converted(element, leaves.append, kind)
+    return leaves
+
+
+def rebuilt(element: Any, kind: type, tensors: list[Any]) -> Any:
+    """The element with these in place of its leaves."""
+    following = iter(tensors)
+    return converted(element, lambda _: next(following), kind)
+
+
+def native(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """In the byte order of this machine."""
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def as_tensor(array: Leaf) -> Any:
@@ -93,13 +111,17 @@ def as_tensor(array: Leaf) -> Any:
     torch = import_torch()
     if not isinstance(array, np.ndarray):
         return array
-    if not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
+    array = native(array)
     if not array.flags.writeable or any(stride < 0 for stride in array.strides):
         array = array.copy()
     if array.dtype.name == "bfloat16":
         return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
     return torch.from_numpy(array)
+
+
+def in_place(element: Any) -> Any:
+    """The element with torch tensors, over the same memory where as_tensor() can."""
+    return converted(element, as_tensor, import_torch().Tensor)
 
 
 class _Span:

@@ -11,7 +11,7 @@ from typing import Any
 from .. import _core
 from ..jax_arrays import device_called, on_device
 from ..lane import Copies, Lane, open_lane
-from ..tensors import as_tensor, converted
+from ..tensors import in_place
 from ..verbs import AsJax, AsTorch, PrefetchToDevice
 from .stage import Inexact, Open, Stage, State, remember, told
 
@@ -26,7 +26,7 @@ class AsTorchStage(Stage):
 
     def __next__(self) -> Any:
         if self._device is None:
-            return converted(next(self._input), as_tensor)
+            return in_place(next(self._input))
         if self._lane is None:
             # Before the input is asked: memory is page-locked only once a GPU is in use.
             self._lane = open_lane(self._device, beside=False)
