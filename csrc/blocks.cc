@@ -55,11 +55,6 @@ void Blocks::begin_pass(uint64_t pass) {
   source_.reset();
 }
 
-void Blocks::widen(uint64_t block_size) {
-  std::lock_guard lock(mutex_);
-  block_size_ = std::max(block_size_, block_size);
-}
-
 bool Blocks::claim(Block& block) {
   std::lock_guard lock(mutex_);
   for (;; ++file_, offset_ = 0, source_.reset()) {

@@ -51,9 +51,6 @@ class Blocks {
   // The files are not in memory: blocks come with what to ask for ahead of them. Any thread.
   void read_ahead() { cold_.store(true, std::memory_order_relaxed); }
 
-  // Blocks claimed from now on are at least this large. Any thread.
-  void widen(uint64_t block_size);
-
   // False if there are no more. Any thread.
   bool claim(Block& block);
   void stop() { stopped_ = true; }
@@ -65,12 +62,12 @@ class Blocks {
 
   const std::vector<std::string> files_;
   const bool repeats_;
+  const uint64_t block_size_;
   std::vector<uint64_t> sizes_;
   uint64_t file_count_ = 0;  // without empty ones at the end
   std::atomic<bool> stopped_{false}, cold_{false};
 
   std::mutex mutex_;  // guards what follows
-  uint64_t block_size_;
   uint64_t next_ticket_ = 0;
   uint64_t pass_ = 0, file_ = 0, offset_ = 0;
   uint64_t ahead_file_ = 0, ahead_offset_ = 0;  // what has been asked for ends here,

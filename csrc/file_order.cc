@@ -10,9 +10,9 @@ namespace headrace {
 namespace {
 
 constexpr uint64_t kLeastSlack = 1024, kMostSlack = uint64_t{64} << 10;
-// Of records from this size on the reading of a block's ends twice would tell.
+constexpr uint64_t kBlock = uint64_t{512} << 10;  // stays in a core's cache; few turns
+// Of records from this size on only headers are read first.
 constexpr uint64_t kLargeRecord = uint64_t{64} << 10;
-constexpr uint64_t kWideBlock = uint64_t{512} << 10;
 
 const Run& run_of(const Haul& haul, size_t record) {
   return *std::find_if(haul.runs.begin(), haul.runs.end(),
@@ -26,7 +26,7 @@ FileOrder::FileOrder(const LoaderJob& job, std::shared_ptr<const BatchLayout> la
     : job_(job),
       layout_(std::move(layout)),
       outbox_(outbox),
-      blocks_(job.files, job.block_size(), job.may_repeat(),
+      blocks_(job.files, job.block_size(kBlock), job.may_repeat(),
               /*tolerant=*/job.on_corruption == OnCorruption::kTf),
       assigner_(job, blocks_, outbox) {}
 
@@ -99,7 +99,6 @@ void FileOrder::prepare(const Block& block, Worker& worker) {
   bytes_read_.fetch_add(worker.haul.piece.bytes.size, std::memory_order_relaxed);
   if (block.source && block.source->cold()) blocks_.read_ahead();
   const bool large = worker.haul.record_size >= kLargeRecord;
-  if (large && job_.options.block_size == 0) blocks_.widen(kWideBlock);
   // Where columns grow, a thread that began to read only in its turn would keep the commit waiting.
   worker.haul.headers_first =
       large && !layout_->grows() && job_.on_corruption == OnCorruption::kRaise;

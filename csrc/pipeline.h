@@ -47,7 +47,9 @@ struct LoaderJob {
   std::shared_ptr<const Index> index;  // of the files; the verbs may then choose records by it
   LoaderOptions options;
 
-  uint64_t block_size() const { return options.block_size != 0 ? options.block_size : 256 << 10; }
+  uint64_t block_size(uint64_t otherwise) const {
+    return options.block_size != 0 ? options.block_size : otherwise;
+  }
   bool may_repeat() const;
   // Whether the stream goes on behind this error: only TensorFlow's does, but not if there is no
   // such file.

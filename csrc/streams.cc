@@ -7,6 +7,8 @@
 namespace headrace {
 namespace {
 
+// A block's, with what is read behind it. A window holds many that are half empty.
+constexpr uint64_t kBuffer = uint64_t{256} << 10;
 constexpr uint64_t kUnframed = 4;                // blocks of a file that are read at the same time
 constexpr size_t kDense = 8;                     // records of a block
 constexpr uint64_t kLarge = uint64_t{32} << 10;  // bytes of a record
@@ -21,10 +23,7 @@ Streams::Rules Streams::Rules::of(const LoaderJob& job) {
           .repeats = job.may_repeat(),
           .on_corruption = job.on_corruption,
           .verify = job.options.verify,
-          // With what is read behind it, a default block fits its buffer.
-          .block_size = job.options.block_size != 0
-                            ? job.options.block_size
-                            : job.block_size() - BlockRead::kBehind - kSlop - Piece::kMostLead,
+          .block_size = job.block_size(kBuffer - BlockRead::kBehind - kSlop - Piece::kMostLead),
           .ahead = std::max<uint64_t>(8, 2 * slots)};
 }
 
