@@ -7,13 +7,14 @@ namespace {
 
 constexpr size_t kLeastAhead = 2;  // batches, however large
 
-// To wake a thread and to fall asleep again takes longer than to hand over a small batch, and it
-// takes a core from those that make the next ones. So a consumer that is faster than they are
-// sleeps for a moment, where there is room for many, and then finds several: no more than stay in a
-// core's cache, for their memory is used again.
+// To wake a thread and to fall asleep again takes longer than to hand over a batch, and it takes a
+// core from those that make the next ones; their data is in its cache, the interpreter's is not any
+// more. So a consumer that is faster than they are sleeps for a moment, where there is room for
+// many, and then finds several: of small ones as many as stay in a core's cache, for their memory
+// is used again.
 constexpr std::chrono::milliseconds kMoment{2};
 constexpr uint64_t kTogether = uint64_t{2} << 20;
-constexpr uint64_t kMany = 16;
+constexpr uint64_t kSeveral = 4, kMany = 8;
 
 }  // namespace
 
@@ -109,8 +110,9 @@ void Outbox::abort(std::exception_ptr error) {
 bool Outbox::takes() const { return error_ || (slots_.empty() ? ended_ : slots_.front().complete); }
 
 bool Outbox::worth_waking() const {
+  const uint64_t ahead = closed_ - taken_;
   return takes() && (!patient_ || ended_ || !room(4) ||
-                     (closed_ - taken_) * layout_->expected_memory() >= kTogether);
+                     (ahead >= kSeveral && ahead * layout_->expected_memory() >= kTogether));
 }
 
 bool Outbox::ready() {
