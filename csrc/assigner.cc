@@ -48,9 +48,9 @@ void Assigner::assign(const Block& block, Haul& haul) {
     fail(block, *block.trouble);
   } else if (at_.offset < block.end) {
     Damage damage;
-    const Scan scan = scan_records(*block.source, haul.piece, at_.offset, block.end, at_.ordinal,
-                                   job_.on_corruption, job_.options.verify, haul.records, damage,
-                                   haul.headers_first ? walk_headers : walk_records);
+    const Scan scan =
+        scan_records(*block.source, haul.piece, at_.offset, block.end, at_.ordinal,
+                     job_.on_corruption, job_.options.verify, haul.records, damage, haul.walk);
     if (!haul.records.empty()) {
       haul.record_size = (scan.next - at_.offset) / haul.records.size();
     }
@@ -60,6 +60,9 @@ void Assigner::assign(const Block& block, Haul& haul) {
     std::optional<Error> error = offer(block, haul);
     if (at_.ended || block.pass != at_.pass) return;
     at_.offset = scan.next;
+    if (at_.offset >= block.end + (block.end - block.begin)) {
+      blocks_.pass_over(at_.pass, at_.file, at_.offset);
+    }
     if (!error) error = scan.error;
     if (error) fail(block, *error);
   }

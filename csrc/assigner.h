@@ -27,7 +27,8 @@ struct Run {
 
 // What a thread has of its block. Scratch, reused.
 struct Haul {
-  bool headers_first = false;  // the piece is read when it is known which records are wanted
+  Walker walk = walk_records;  // another one: only what it reads is read before it is known which
+                               // records are wanted
   uint64_t record_size = 0;    // of the records that begin in the last block, on the average
   Piece piece;
   std::vector<ByteView> records;  // the wanted ones, in the piece
@@ -38,6 +39,9 @@ struct Haul {
 
   // Whether the piece has all of the record.
   bool holds(const ByteView& record) const;
+
+  // Whether it has nothing but what the walk has read.
+  bool is_outline() const { return piece.bytes.size == 0; }
 };
 
 // Called for one block after another, in the order of their tickets.

@@ -101,12 +101,17 @@ void Batch::store(Cells& cells, size_t first, size_t n, size_t row,
   }
 }
 
-void Batch::store_records(std::span<const ByteView> records, size_t row, const Places& places) {
+void Batch::store_records(std::span<const ByteView> records, size_t row, const Places& places,
+                          Outline* outline, size_t first) {
   auto end = static_cast<int64_t>(places.bytes.begin);
   uint8_t* out = places.bytes.data;
   const Copier copy(layout_->hint(0).bytes.load(std::memory_order_relaxed) >= kFar);
   for (size_t i = 0; i < records.size(); ++i) {
-    if (records[i].size != 0) copy(out, records[i].data, records[i].size);
+    if (outline != nullptr) {
+      outline->bring(first + i, records[i].data, records[i].size, out);
+    } else if (records[i].size != 0) {
+      copy(out, records[i].data, records[i].size);
+    }
     out += records[i].size;
     ends(0)[row + i + 1] = end += static_cast<int64_t>(records[i].size);
   }

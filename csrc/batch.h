@@ -44,8 +44,10 @@ class Batch {
   // reserve() gave them, one a column (unused where the column does not grow). Any thread.
   void store(Cells& cells, size_t first, size_t n, size_t row, std::span<const Places> places);
 
-  // Whole records instead of features; the layout has one column of strings.
-  void store_records(std::span<const ByteView> records, size_t row, const Places& places);
+  // Whole records instead of features; the layout has one column of strings. `outline`: where they
+  // come from if they are not in memory, and there the number of the first.
+  void store_records(std::span<const ByteView> records, size_t row, const Places& places,
+                     Outline* outline = nullptr, size_t first = 0);
 
   // The row cannot be had. The error of the first such row is kept. Any thread.
   void fail(size_t row, const Error& error);

@@ -55,6 +55,15 @@ void Blocks::begin_pass(uint64_t pass) {
   source_.reset();
 }
 
+void Blocks::pass_over(uint64_t pass, uint64_t file, uint64_t offset) {
+  std::lock_guard lock(mutex_);
+  if (pass != pass_ || file != file_) return;
+  offset = std::min(offset, sizes_[file] - 1);  // the last byte is for the block that ends the file
+  if (offset <= offset_) return;
+  ahead_ -= std::min(ahead_, offset - offset_);
+  offset_ = offset;
+}
+
 bool Blocks::claim(Block& block) {
   std::lock_guard lock(mutex_);
   for (;; ++file_, offset_ = 0, source_.reset()) {

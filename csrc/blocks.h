@@ -48,6 +48,10 @@ class Blocks {
   // Goes to the beginning of this pass, unless it or a later one has been reached.
   void go_to_pass(uint64_t pass);
 
+  // A record reaches over all that lies before this offset of a file: no block need be claimed
+  // there. Any thread; later blocks may have been claimed.
+  void pass_over(uint64_t pass, uint64_t file, uint64_t offset);
+
   // The files are not in memory: blocks come with what to ask for ahead of them. Any thread.
   void read_ahead() { cold_.store(true, std::memory_order_relaxed); }
 

@@ -65,6 +65,8 @@ void Cells::locate(std::span<const ByteView> records, const RowOf& row_of) {
   side_strings_.clear();
   errors_.clear();
   exact_record_ = kNone;
+  outlined_ = kNone;
+  slow_before_ = slow_;
 
   locator_.locate(records, cells_.data(), stride_, refused_);
   slow_ += refused_.size();

@@ -15,6 +15,7 @@
 #include "bytes.h"
 #include "exact.h"
 #include "example.h"
+#include "outline.h"
 #include "schema.h"
 
 namespace headrace {
@@ -54,6 +55,12 @@ class Cells {
   uint64_t slow_records() const { return slow_; }
 
   Amount amount(size_t column, size_t first, size_t n) const;
+
+  // Of records that were located and measured though only their first and last `end` bytes had been
+  // read: whether one value of the same column has all the others, in every record. Then the values
+  // of that column come from the outline when they are stored; if not, nothing that was found means
+  // anything.
+  bool bring_from(Outline& outline, size_t end);
 
   // Where values go. An array that is `far` does not stay in a cache until somebody reads it: large
   // values are copied past the caches.
@@ -102,6 +109,9 @@ class Cells {
   // Columns whose cells become the values themselves while measuring: single numbers, unless a
   // default would have to be widened first.
   static bool is_direct(const Column& column);
+  // Columns whose values are what stands in packed lists.
+  static bool is_copied(const Column& column);
+  bool lies_between(size_t column, size_t end) const;
   void measure_single_int64s(size_t column);
   void measure_single_floats(size_t column);
   void measure_fixed_int64s(size_t column);
@@ -130,6 +140,8 @@ class Cells {
 
   std::span<const ByteView> records_;
   const RowOf* row_of_ = nullptr;
+  Outline* outline_ = nullptr;
+  size_t outlined_ = kNone;  // the column that comes from there
   size_t stride_ = 0;
   std::vector<uint64_t> cells_;  // column-major; single numbers are replaced by their values
   std::vector<Measured> measured_;
@@ -142,8 +154,8 @@ class Cells {
   std::vector<int64_t> wide_int64s_;  // before narrowing
   std::vector<float> wide_floats_;
   std::vector<RowError> errors_;
-  uint64_t slow_ = 0;
-  size_t exact_record_ = kNone;  // what exact_ holds
+  uint64_t slow_ = 0, slow_before_ = 0;  // the last locate()
+  size_t exact_record_ = kNone;          // what exact_ holds
   bool exact_good_ = false;
 };
 

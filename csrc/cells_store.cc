@@ -17,6 +17,37 @@ std::string out_of_range(const std::string& value, Type type) {
 
 }  // namespace
 
+bool Cells::is_copied(const Column& column) {
+  if (column.kind == Kind::kBytes) return !column.big_endian;
+  return column.type == Type::kFloat32 && !is_direct(column);
+}
+
+bool Cells::bring_from(Outline& outline, size_t end) {
+  outlined_ = kNone;
+  if (slow_ == slow_before_) {
+    for (size_t c = 0; c < schema_->size() && outlined_ == kNone; ++c) {
+      if (lies_between(c, end)) outlined_ = c;
+    }
+  }
+  if (outlined_ == kNone) slow_ = slow_before_;
+  outline_ = &outline;
+  return outlined_ != kNone;
+}
+
+// What was found must not depend on what was not read. It does not if one value has all of that:
+// then the headers of all features lie elsewhere.
+bool Cells::lies_between(size_t c, size_t end) const {
+  if (!is_copied(column_at(c))) return false;
+  for (size_t i = 0; i < records_.size(); ++i) {
+    const uint64_t cell = cells(c)[i];
+    const size_t size = records_[i].size;
+    if (Cell::form(cell) != Cell::kPacked) return false;
+    const size_t first = Cell::offset(cell), behind = first + Cell::size(cell);
+    if (size > 2 * end && (first > end || behind < size - end)) return false;
+  }
+  return true;
+}
+
 void Cells::store_numbers(size_t c, size_t first, size_t n, Target target) {
   const Column& column = column_at(c);
   uint8_t* const out = target.data;
@@ -47,12 +78,12 @@ void Cells::store_numbers(size_t c, size_t first, size_t n, Target target) {
     }
     return;
   }
-  const bool copied = column.kind == Kind::kFloat
-                          ? column.type == Type::kFloat32
-                          : column.layout == Layout::kRaw && !column.big_endian;
+  const bool copied = is_copied(column);
   const Copier copy(target.far);
   for (size_t i = 0; i < n; ++i) {
-    if (copied && Cell::form(cell[i]) == Cell::kPacked) {
+    if (c == outlined_) {
+      outline_->bring(first + i, bytes_of(first + i, cell[i]), row_size, out + i * row_size);
+    } else if (copied && Cell::form(cell[i]) == Cell::kPacked) {
       copy(out + i * row_size, bytes_of(first + i, cell[i]), row_size);
     } else {
       store_row(c, cell[i], first + i, out + i * row_size);
@@ -138,7 +169,9 @@ void Cells::store_values(size_t c, size_t first, size_t n, uint8_t* out) {
   for (size_t i = first; i < first + n; ++i) {
     const uint64_t cell = cells(c)[i];
     const size_t size = counts[i] * sizeof(float);
-    if (Cell::form(cell) == Cell::kPacked) {
+    if (c == outlined_) {
+      outline_->bring(i, bytes_of(i, cell), size, out);
+    } else if (Cell::form(cell) == Cell::kPacked) {
       copy(out, bytes_of(i, cell), size);
     } else {
       copy_floats(cell, i, reinterpret_cast<float*>(out), counts[i]);
@@ -189,7 +222,11 @@ void Cells::store_strings(size_t c, size_t first, size_t n, int64_t base, int64_
   uint8_t* out = target.data;
   for (size_t k = measured.begins[first]; k < measured.begins[first + n]; ++k) {
     const ByteView string = measured.strings[k];
-    if (string.size != 0) copy(out, string.data, string.size);
+    if (c == outlined_) {
+      outline_->bring(k, string.data, string.size, out);  // it is the only one of its record
+    } else if (string.size != 0) {
+      copy(out, string.data, string.size);
+    }
     out += string.size;
     *offsets++ = base += static_cast<int64_t>(string.size);
   }

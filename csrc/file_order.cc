@@ -13,6 +13,11 @@ constexpr uint64_t kLeastSlack = 1024, kMostSlack = uint64_t{64} << 10;
 constexpr uint64_t kBlock = uint64_t{512} << 10;  // stays in a core's cache; few turns
 // Of records from this size on only headers are read first.
 constexpr uint64_t kLargeRecord = uint64_t{64} << 10;
+// Batches below this size stay in a cache until somebody reads them.
+constexpr size_t kNear = size_t{10} << 20;
+// Where the ends of large records did not do, so many blocks are read whole, twice as many the next
+// time.
+constexpr uint32_t kRest = 16, kMostRests = 6;
 
 const Run& run_of(const Haul& haul, size_t record) {
   return *std::find_if(haul.runs.begin(), haul.runs.end(),
@@ -36,7 +41,7 @@ bool FileOrder::contains(const Position& position) const {
 }
 
 void FileOrder::work() {
-  Worker worker;
+  Worker worker(outbox_.stopwatch());
   worker.row_of = [&](size_t record) {
     const Run& run = run_of(worker.haul, record);
     return ExactParser::Row{.index = run.row + (record - run.first)};
@@ -98,17 +103,27 @@ bool FileOrder::process(Block& block, Worker& worker) {
 void FileOrder::prepare(const Block& block, Worker& worker) {
   bytes_read_.fetch_add(worker.haul.piece.bytes.size, std::memory_order_relaxed);
   if (block.source && block.source->cold()) blocks_.read_ahead();
-  const bool large = worker.haul.record_size >= kLargeRecord;
-  // Where columns grow, a thread that began to read only in its turn would keep the commit waiting.
-  worker.haul.headers_first =
-      large && !layout_->grows() && job_.on_corruption == OnCorruption::kRaise;
+  const uint64_t size = worker.haul.record_size;
+  Walker& walk = worker.haul.walk;
+  if (size < kLargeRecord || job_.on_corruption != OnCorruption::kRaise) {
+    walk = walk_records;
+  } else if (worker.rest == 0 && (size >= kBlock / 2 || !far())) {
+    walk = walk_ends;
+  } else {
+    // Where columns grow, a thread that began to read only in its turn would keep the commit
+    // waiting.
+    walk = layout_->grows() && size < kBlock ? walk_records : walk_headers;
+    if (worker.rest != 0) --worker.rest;
+  }
 }
+
+bool FileOrder::far() const { return layout_->expected_memory() >= kNear; }
 
 void FileOrder::read(Block& block, Worker& worker) {
   Piece& piece = worker.haul.piece;
   piece.forget();
   piece.offset = block.begin;
-  if (worker.haul.headers_first || block.trouble || assigner_.reaches_over(block)) return;
+  if (worker.haul.walk != walk_records || block.trouble || assigner_.reaches_over(block)) return;
   try {
     block.source->fetch(piece, block.begin, block.end - block.begin + worker.slack);
   } catch (const Error& error) {
@@ -123,19 +138,15 @@ void FileOrder::measure(const Block& block, Worker& worker, Lap& lap) {
   for (const ByteView& record : haul.records) largest = std::max<uint64_t>(largest, record.size);
   worker.slack = std::clamp(2 * largest, kLeastSlack, kMostSlack);
 
-  complete(*block.source, haul.piece, haul.records);
-  lap.end(Stage::kRead);
-  const size_t good = verify(block, worker);
-  haul.records.resize(good);
-  lap.end(Stage::kChecksum);
-  for (Run& run : haul.runs) run.n = good <= run.first ? 0 : std::min(run.n, good - run.first);
-  records_.fetch_add(good, std::memory_order_relaxed);
-  if (worker.cells) {
-    const uint64_t slow = worker.cells->slow_records();
-    worker.cells->locate(haul.records, worker.row_of);
-    lap.end(Stage::kLocate);
-    worker.cells->measure();
-    slow_records_.fetch_add(worker.cells->slow_records() - slow, std::memory_order_relaxed);
+  worker.outlined = outline(block, worker, lap);
+  if (!worker.outlined) {
+    complete(*block.source, haul.piece, haul.records);
+    lap.end(Stage::kRead);
+    const size_t good = verify(block, worker);
+    haul.records.resize(good);
+    lap.end(Stage::kChecksum);
+    for (Run& run : haul.runs) run.n = good <= run.first ? 0 : std::min(run.n, good - run.first);
+    if (worker.cells) locate(worker, lap);
   }
   const size_t columns = layout_->grows() ? layout_->columns().size() : 0;
   for (const Run& run : haul.runs) {
@@ -154,6 +165,35 @@ void FileOrder::measure(const Block& block, Worker& worker, Lap& lap) {
   lap.end(Stage::kDecode);
 }
 
+void FileOrder::locate(Worker& worker, Lap& lap) {
+  const uint64_t slow = worker.cells->slow_records();
+  worker.cells->locate(worker.haul.records, worker.row_of);
+  lap.end(Stage::kLocate);
+  worker.cells->measure();
+  slow_records_.fetch_add(worker.cells->slow_records() - slow, std::memory_order_relaxed);
+}
+
+// Whether the ends of the records are enough to know where all values go. If so, what lies between
+// is read, and checked, when they are stored.
+bool FileOrder::outline(const Block& block, Worker& worker, Lap& lap) {
+  Haul& haul = worker.haul;
+  if (haul.walk != walk_ends || !haul.is_outline()) return false;
+  worker.outline.open(*block.source, haul.piece, haul.records, job_.options.verify, far());
+  if (worker.cells) {
+    worker.cells->locate(haul.records, worker.row_of);
+    lap.end(Stage::kLocate);
+    worker.cells->measure();
+    lap.end(Stage::kDecode);
+    if (!worker.cells->bring_from(worker.outline, kEndSize)) {
+      worker.rest = kRest << worker.rests;
+      worker.rests = std::min(worker.rests + 1, kMostRests);
+      return false;
+    }
+  }
+  worker.rests = 0;
+  return true;
+}
+
 // Number of wanted records that are whole and match their checksums; the first that does not fails
 // its row, and what follows it will never be delivered.
 size_t FileOrder::verify(const Block& block, Worker& worker) {
@@ -164,22 +204,29 @@ size_t FileOrder::verify(const Block& block, Worker& worker) {
   const bool verifies = job_.options.verify && job_.on_corruption == OnCorruption::kRaise;
   const size_t good = verifies ? kernels().verify_payloads(haul.records.data(), checked) : checked;
   if (good == n) return n;
-  const ByteView& bad = haul.records[good];
-  const Run& run = run_of(haul, good);
-  const std::string& path = block.source->path();
-  const auto ordinal = static_cast<int64_t>(run.ordinal + (good - run.first));
-  const int64_t offset = haul.offset_of(bad);
-  const Error error =
-      good < checked ? checksum_error(path, ordinal, offset, bad)
-                     : Error(Fault::kDataLoss,
-                             place(path, ordinal, offset,
-                                   "expected the whole record, found the end of the file: the file "
-                                   "changed while being read"),
-                             path, ordinal, offset);
-  for (const Run& cut : haul.runs) {  // nothing is written to the rows behind it
-    if (good < cut.first + cut.n) fail(cut, std::max(good, cut.first), error);
-  }
+  fail_from(good, block, worker, good < checked ? nullptr : "the end of the file");
   return good;
+}
+
+// A record does not match its checksum or, if `found` says what was found instead, is not as it
+// was. Nothing is written to the rows behind it.
+void FileOrder::fail_from(size_t record, const Block& block, Worker& worker, const char* found) {
+  const Haul& haul = worker.haul;
+  const ByteView& bad = haul.records[record];
+  const Run& run = run_of(haul, record);
+  const std::string& path = block.source->path();
+  const auto ordinal = static_cast<int64_t>(run.ordinal + (record - run.first));
+  const int64_t offset = haul.offset_of(bad);
+  const Error error = found == nullptr
+                          ? checksum_error(path, ordinal, offset, bad)
+                          : Error(Fault::kDataLoss,
+                                  place(path, ordinal, offset,
+                                        std::string("expected the whole record, found ") + found +
+                                            ": the file changed while being read"),
+                                  path, ordinal, offset);
+  for (const Run& cut : haul.runs) {
+    if (record < cut.first + cut.n) fail(cut, std::max(record, cut.first), error);
+  }
 }
 
 // Reading goes on, for the batch is complete only when all its rows have been seen.
@@ -213,9 +260,23 @@ void FileOrder::store(const Block& block, Worker& worker) {
       run.batch->store(*worker.cells, run.first, run.n, run.row, places);
     } else {
       run.batch->store_records(std::span(haul.records).subspan(run.first, run.n), run.row,
-                               places[0]);
+                               places[0], worker.outlined ? &worker.outline : nullptr, run.first);
     }
   }
+  size_t good = haul.records.size();
+  if (worker.outlined) {
+    bytes_read_.fetch_add(worker.outline.bytes_read(), std::memory_order_relaxed);
+    // Read as a whole it shows what is wrong with it.
+    if (const size_t unsound = worker.outline.unsound(); unsound != Outline::kNone) {
+      complete(*block.source, worker.haul.piece, worker.haul.records);
+      good = verify(block, worker);
+      if (good > unsound) {
+        good = unsound;
+        fail_from(good, block, worker, "other data than before");
+      }
+    }
+  }
+  records_.fetch_add(good, std::memory_order_relaxed);
   if (worker.cells && !haul.records.empty()) {
     for (const auto& [record, error] : worker.cells->errors()) {
       const Run& run = run_of(haul, record);

@@ -13,6 +13,7 @@
 #include "assigner.h"
 #include "blocks.h"
 #include "cells.h"
+#include "outline.h"
 #include "pipeline.h"
 #include "turn.h"
 
@@ -33,8 +34,12 @@ class FileOrder final : public Pipeline {
 
  private:
   struct Worker {
+    explicit Worker(Stopwatch& watch) : outline(watch) {}
     Haul haul;
-    std::vector<Amount> amounts;  // of run r and column c at r * columns + c
+    Outline outline;
+    bool outlined = false;         // values of the haul's records come from there
+    uint32_t rest = 0, rests = 0;  // so many blocks are not tried so; of late
+    std::vector<Amount> amounts;   // of run r and column c at r * columns + c
     std::vector<Batch::Places> places;
     std::optional<Cells> cells;
     Cells::RowOf row_of;
@@ -44,11 +49,15 @@ class FileOrder final : public Pipeline {
   bool process(Block& block, Worker& worker);
   void read(Block& block, Worker& worker);
   void prepare(const Block& block, Worker& worker);
+  bool far() const;
   void measure(const Block& block, Worker& worker, Lap& lap);
+  bool outline(const Block& block, Worker& worker, Lap& lap);
+  void locate(Worker& worker, Lap& lap);
   size_t verify(const Block& block, Worker& worker);
   void reserve(Worker& worker);
   void store(const Block& block, Worker& worker);
   void fail(const Run& run, size_t record, const Error& error);
+  void fail_from(size_t record, const Block& block, Worker& worker, const char* found);
 
   const LoaderJob& job_;
   const std::shared_ptr<const BatchLayout> layout_;

@@ -49,12 +49,63 @@ const char* looks_like(ByteView head) {
   return text.empty() ? nullptr : "text";
 }
 
-// Fetches more of the file; the views move with the piece.
+// The piece has moved, and the views with it.
+void follow(const Piece& piece, const uint8_t* before, std::vector<ByteView>& records) {
+  if (piece.bytes.data == before) return;
+  for (ByteView& record : records) record.data = piece.bytes.data + (record.data - before);
+}
+
+// Fetches more of the file.
 void extend(const Source& source, Piece& piece, uint64_t until, std::vector<ByteView>& records) {
   const uint8_t* const before = piece.bytes.data;
   piece.fetch_more(source, until);
-  if (piece.bytes.data == before) return;
-  for (ByteView& record : records) record.data = piece.bytes.data + (record.data - before);
+  follow(piece, before, records);
+}
+
+// For bytes of the file that are read to where they belong in the memory of the piece.
+void make_room(Piece& piece, uint64_t n, std::vector<ByteView>& records) {
+  const uint8_t* const before = piece.bytes.data;
+  const size_t capacity = piece.memory.capacity(), lead = piece.lead();
+  const bool fits = capacity >= lead + n + kSlop;
+  piece.reserve(fits ? n : std::max<uint64_t>(n, 2 * capacity),
+                capacity > lead ? capacity - lead : 0);
+  follow(piece, before, records);
+}
+
+// walk_records() for large records. `read_at(offset, header)` reads what is wanted around the place
+// where a record ends and, if `header` says so, the next begins with its header. It returns where
+// that is in memory; null if not all could be had.
+template <class ReadAt>
+Walk walk_apart(const Source& source, Piece& piece, uint64_t offset, uint64_t limit,
+                std::vector<ByteView>& records, const ReadAt& read_at) {
+  const size_t first = records.size();
+  const uint64_t size = source.size();
+  limit = std::min(limit, size);
+  source.fetch(piece, offset, 0);
+  const auto walk_whole = [&](uint64_t from) {
+    extend(source, piece, limit, records);
+    return walk_records(source, piece, from, limit, records);  // which says what is wrong
+  };
+  Walk walk{offset, Stop::kLimit};
+  for (; walk.next < limit; walk.next += kFrame + records.back().size) {
+    const uint64_t left = size - walk.next;
+    const bool expected = left >= kFrame && records.size() - first < kMostHeaders;
+    const uint8_t* const header = expected ? read_at(walk.next, true) : nullptr;
+    const uint64_t length = header != nullptr ? load64(header) : 0;
+    if (header == nullptr || length > left - kFrame ||
+        masked_crc_of(header, 8) != load32(header + 8)) {
+      return walk_whole(walk.next);
+    }
+    const uint8_t* const at = piece.bytes.data + (walk.next - piece.offset);
+    records.push_back({at + kHeaderSize, static_cast<size_t>(length)});
+  }
+  if (read_at(walk.next, false) == nullptr) {
+    const uint64_t last = walk.next - kFrame - records.back().size;
+    records.pop_back();
+    return walk_whole(last);
+  }
+  if (walk.next >= size) walk.stop = Stop::kEnd;
+  return walk;
 }
 
 }  // namespace
@@ -123,26 +174,25 @@ Walk walk_records(const Source& source, Piece& piece, uint64_t offset, uint64_t 
 
 Walk walk_headers(const Source& source, Piece& piece, uint64_t offset, uint64_t limit,
                   std::vector<ByteView>& records) {
-  const size_t first = records.size();
-  const uint64_t size = source.size();
-  limit = std::min(limit, size);
-  source.fetch(piece, offset, 0);
-  Walk walk{offset, Stop::kLimit};
-  for (; walk.next < limit; walk.next += kFrame + records.back().size) {
-    uint8_t header[kHeaderSize];
-    const uint64_t left = size - walk.next;
-    const bool whole = left >= kFrame && source.read(walk.next, header, kHeaderSize) == kHeaderSize;
-    const uint64_t length = whole ? load64(header) : 0;
-    if (records.size() - first == kMostHeaders || !whole || length > left - kFrame ||
-        masked_crc_of(header, 8) != load32(header + 8)) {
-      extend(source, piece, limit, records);
-      return walk_records(source, piece, walk.next, limit, records);  // which says what is wrong
-    }
-    const uint8_t* const at = piece.bytes.data + (walk.next - piece.offset);
-    records.push_back({at + kHeaderSize, static_cast<size_t>(length)});
-  }
-  if (walk.next >= size) walk.stop = Stop::kEnd;
-  return walk;
+  uint8_t header[kHeaderSize];
+  const auto read_at = [&](uint64_t at, bool wanted) {
+    return !wanted || source.read(at, header, kHeaderSize) == kHeaderSize ? header : nullptr;
+  };
+  return walk_apart(source, piece, offset, limit, records, read_at);
+}
+
+Walk walk_ends(const Source& source, Piece& piece, uint64_t offset, uint64_t limit,
+               std::vector<ByteView>& records) {
+  // One read for the end of a record and the beginning of the next.
+  const auto read_at = [&](uint64_t at, bool header) {
+    const uint64_t begin = at - std::min(at - offset, kEndSize + kFooterSize);
+    const uint64_t end = header ? std::min(at + kHeaderSize + kEndSize, source.size()) : at;
+    make_room(piece, end - offset, records);
+    uint8_t* const memory = piece.memory.data() + piece.lead();
+    const bool whole = source.read(begin, memory + (begin - offset), end - begin) == end - begin;
+    return whole ? memory + (at - offset) : nullptr;
+  };
+  return walk_apart(source, piece, offset, limit, records, read_at);
 }
 
 bool complete(const Source& source, Piece& piece, std::vector<ByteView>& records) {

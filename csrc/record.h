@@ -50,6 +50,12 @@ using Walker = Walk (*)(const Source& source, Piece& piece, uint64_t offset, uin
 Walk walk_headers(const Source& source, Piece& piece, uint64_t offset, uint64_t limit,
                   std::vector<ByteView>& records);
 
+// The same, but the first and last kEndSize bytes of all data are read as well, to where they
+// belong in the memory of the piece.
+inline constexpr uint64_t kEndSize = 1024;
+Walk walk_ends(const Source& source, Piece& piece, uint64_t offset, uint64_t limit,
+               std::vector<ByteView>& records);
+
 // Fetches what is missing, from the first record to the end of the last, and mends the views, which
 // point into the piece. False if the file has become shorter than it was.
 bool complete(const Source& source, Piece& piece, std::vector<ByteView>& records);

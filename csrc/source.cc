@@ -59,12 +59,12 @@ class LocalFile final : public Source {
     const size_t lead = piece.lead();
     while (have < n) {
       const size_t goal = static_cast<size_t>(std::min(n, have + kGrowth));
-      reserve(piece, goal + kSlop, have);
+      piece.reserve(goal, have);
       const size_t got = read(offset + have, piece.memory.data() + lead + have, goal - have);
       have += got;
       if (have < goal) break;  // shorter than it was when opened: the layer above says so
     }
-    reserve(piece, have + kSlop, have);
+    piece.reserve(have, have);
     std::memset(piece.memory.data() + lead + have, 0, kSlop);
     piece.bytes = {piece.memory.data() + lead, have};
   }
@@ -102,14 +102,6 @@ class LocalFile final : public Source {
 #endif
   }
 
-  static void reserve(Piece& piece, size_t size, size_t used) {
-    const size_t lead = piece.lead();
-    if (piece.memory && piece.memory.capacity() >= lead + size) return;
-    Buffer larger(lead + size);
-    if (used != 0) std::memcpy(larger.data() + lead, piece.memory.data() + lead, used);
-    piece.memory = std::move(larger);
-  }
-
   int descriptor_;
   mutable std::atomic<bool> cold_{false};
 };
@@ -123,6 +115,15 @@ struct Descriptor {
 };
 
 }  // namespace
+
+void Piece::reserve(size_t n, size_t used) {
+  if (!memory || memory.capacity() < lead() + n + kSlop) {
+    Buffer larger(lead() + n + kSlop);
+    if (used != 0) std::memcpy(larger.data() + lead(), memory.data() + lead(), used);
+    memory = std::move(larger);
+  }
+  bytes.data = memory.data() + lead();
+}
 
 FileStatus check_local(const std::string& path) {
   struct stat status;

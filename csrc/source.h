@@ -31,6 +31,10 @@ struct Piece {
   bool holds(uint64_t at, uint64_t n) const { return at >= offset && at + n <= end(); }
   void forget() { bytes = {}; }                           // before it is used for another file
   void fetch_more(const Source& source, uint64_t until);  // [offset, until); may move the bytes
+
+  // Makes the memory large enough for n bytes and what is readable behind them. Keeps the first
+  // `used`; may move the bytes.
+  void reserve(size_t n, size_t used);
 };
 
 // One file. Thread-safe: every call names its place.

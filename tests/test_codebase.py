@@ -27,8 +27,8 @@ ROOMS = [
     "locked_pages",
     "kernels wire buffer window foresight shuffle refill",
     "source mapping landing schema cell",
-    "record entry entry_order example parse_error exact sequence_feature sequence convert cells"
-    " cells_store",
+    "record outline entry entry_order example parse_error exact sequence_feature sequence convert"
+    " cells cells_store",
     "scan plan frame_reader",
     "growing_array batch_layout batch index index_build index_file extents fetcher selection",
     "outbox blocks pipeline filler assigner block_read streams file_order mixer row_parser gatherer"
@@ -40,7 +40,7 @@ ROOM_OF = {noun: number for number, room in enumerate(ROOMS) for noun in room.sp
 # Longer than they should be, each with the reason; nothing may join them without one.
 LARGEST_HEADER, LARGEST_SOURCE = 135, 370
 LARGER = {
-    "cells.h": 155,  # what both halves of the room share
+    "cells.h": 165,  # what both halves of the room share
     "crc32c.h": 150,  # one template, instantiated by each body
     "varint.h": 150,  # the same
 }

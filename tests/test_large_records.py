@@ -1,4 +1,5 @@
-"""Records so large that only their headers are read before it is known which are wanted."""
+"""Records so large that only their headers, or their ends, are read before it is known which are
+wanted and where their values go."""
 
 import os
 
@@ -12,6 +13,7 @@ from laws import (
     assert_resumes_everywhere,
     assert_same_elements,
     assert_threads_change_nothing,
+    bits,
 )
 
 LARGE, SMALL = 70_000, 10
@@ -27,6 +29,7 @@ SIZES = [LARGE + 5000 * (i % 9) for i in range(40)] + [SMALL] * 300 + [3_000_000
 RECORDS = [record(i, size) for i, size in enumerate(SIZES)]
 OFFSETS = np.cumsum([0] + [len(data) + FRAME for data in RECORDS])
 NUMBER = {"number": hr.FixedLenFeature([], np.int64)}
+BOTH = {**NUMBER, "other": hr.FixedLenFeature([], bytes)}
 
 
 @pytest.fixture
@@ -59,9 +62,117 @@ def test_raw_rows(tmp_path):
     assert_same_elements([e["row"] for e in dataset], list(rows))
 
 
-def test_resume(path):
-    dataset = hr.TFRecordDataset(path).parse_example(NUMBER)
+@pytest.mark.parametrize("spec", [NUMBER, BOTH], ids=["number", "both"])
+def test_resume(path, spec):
+    dataset = hr.TFRecordDataset(path).parse_example(spec)
     assert_resumes_everywhere(dataset.shard(3, 1).batch(16))
+
+
+class TestLargeValues:
+    """They are read when their place is known; where they stand in the record, what stands beside
+    them, and how many there are changes nothing."""
+
+    # Some of them to a block, and more than one block to each.
+    SIZES = [70_000 + 1000 * (i % 5) for i in range(30)] + [1_100_000 + i for i in range(20)]
+
+    @staticmethod
+    def examples(sizes, layout):
+        rng = np.random.default_rng(3)
+        for i, size in enumerate(sizes):
+            size -= size % 4
+            large, small = rng.bytes(size), rng.bytes(i % 50)
+            ends = {f"unwanted {k}": [k] * 20 for k in range(3)}
+            yield {
+                "first": {"large": large, "label": i, **ends},
+                "last": {**ends, "label": i, "name": small, "large": large},
+                "behind much": {"unwanted": rng.bytes(3000), "label": i, "large": large},
+                "two": {"large": large, "label": i, "unwanted": large},
+                "in turn": {"label": i, "large": large} if i % 2 else {"large": large, "label": i},
+                "sometimes small": {"large": large if i % 3 else small, "label": i},
+                "floats": {"label": i, "large": np.frombuffer(large, np.uint8).astype(np.float32)},
+            }[layout]
+
+    LAYOUTS = ("first", "last", "behind much", "two", "in turn", "sometimes small", "floats")
+
+    @pytest.mark.parametrize("layout", LAYOUTS)
+    @pytest.mark.parametrize("batch", [3, 16])
+    def test_layouts(self, tmp_path, layout, batch):
+        examples = list(self.examples(self.SIZES, layout))
+        file = write_records(tmp_path / "file", map(hr.encode_example, examples))
+        dtype = np.float32 if layout == "floats" else bytes
+        spec = {"label": hr.FixedLenFeature([], np.int64), "large": hr.RaggedFeature(dtype)}
+        if dtype is bytes:
+            spec["large"] = hr.FixedLenFeature([], bytes)
+        dataset = hr.TFRecordDataset(file).parse_example(spec).batch(batch)
+        for threads in (1, 2, 5):
+            options = hr.Options(threads=threads)
+            batches = list(dataset.with_options(options))
+            assert [n for b in batches for n in b["label"]] == list(range(len(examples)))
+            found = [bits(large) for b in batches for large in b["large"]]
+            assert found == [bits(example["large"]) for example in examples]
+
+    @pytest.mark.parametrize(
+        ("feature", "dtype"),
+        [
+            (hr.RawFeature([50_000], np.uint16), "<u2"),
+            (hr.RawFeature([50_000], np.uint16, little_endian=False), ">u2"),
+            (hr.FixedLenFeature([25_000], np.float32), "<f4"),
+        ],
+    )
+    def test_rows(self, tmp_path, feature, dtype):
+        rows = np.random.default_rng(4).integers(0, 256, (150, 100_000), np.uint8).view(dtype)
+        if dtype == "<f4":
+            rows = np.nan_to_num(rows)
+        encoded = rows if dtype == "<f4" else [row.tobytes() for row in rows]
+        examples = [hr.encode_example({"row": row}) for row in encoded]
+        file = write_records(tmp_path / "rows", examples)
+        dataset = hr.TFRecordDataset(file).parse_example({"row": feature})
+        native = rows.astype(rows.dtype.newbyteorder("="))
+        for size in (4, 120):  # a batch of 400 KB and one of 12 MB
+            expected = [{"row": native[i : i + size]} for i in range(0, 150, size)]
+            assert_same_elements(list(dataset.batch(size)), expected)
+        assert_threads_change_nothing(dataset.batch(7))
+
+    @pytest.mark.parametrize("batch", [4, 40])
+    def test_whole_records(self, path, batch):
+        dataset = hr.TFRecordDataset(path).batch(batch)
+        assert [r for element in dataset for r in element.tolist()] == RECORDS
+        assert_threads_change_nothing(dataset)
+
+    def test_records_larger_than_many_blocks(self, tmp_path):
+        sizes = [3_000_000, 10, 5_000_000, 600_000, 4_000_000, 2_000_000] * 2
+        records = [record(i, size) for i, size in enumerate(sizes)]
+        files = [write_records(tmp_path / str(i), records[i:]) for i in range(3)]
+        expected = [n for i in range(3) for n in range(i, len(sizes))]
+        for spec in (NUMBER, BOTH):
+            dataset = hr.TFRecordDataset(files).parse_example(spec).batch(1)
+            for threads in (1, 2, 8):
+                options = hr.Options(threads=threads)
+                seen = [int(b["number"][0]) for b in dataset.repeat(2).with_options(options)]
+                assert seen == expected * 2
+            assert_resumes_everywhere(dataset)
+
+    def test_a_missing_feature_is_said_as_of_any_record(self, tmp_path):
+        records = [record(i, LARGE) for i in range(20)]
+        records[13] = hr.encode_example({"other": bytes(LARGE), "another": 1})
+        file = write_records(tmp_path / "file", records)
+        dataset = hr.TFRecordDataset(file).parse_example(BOTH).batch(4)
+        match = "(?s)number.*is required.*record 13 .*'other', 'another'"
+        assert_errors_pass_through(dataset, hr.ParseError, 3, match)
+        narrow = {**BOTH, "number": hr.FixedLenFeature([], np.int8)}
+        records[13] = record(300, LARGE)
+        write_records(file, records)
+        dataset = hr.TFRecordDataset(file).parse_example(narrow).batch(4)
+        assert_errors_pass_through(dataset, hr.ParseError, 3, "300 is out of range for int8")
+
+    def test_no_more_than_it_has_is_read(self, tmp_path):
+        file = write_records(tmp_path / "file", [record(i, 2_000_000) for i in range(30)])
+        dataset = hr.TFRecordDataset(file).parse_example(BOTH).batch(2)
+        with iter(dataset.with_options(hr.Options(threads=2))) as iterator:
+            assert sum(len(batch["number"]) for batch in iterator) == 30
+            stats = iterator.stats()
+        assert stats["bytes_read"] < 1.1 * os.path.getsize(file)
+        assert stats["records"] == 30
 
 
 def test_only_what_is_wanted_is_read(tmp_path):
@@ -75,29 +186,40 @@ def test_only_what_is_wanted_is_read(tmp_path):
 class TestDamage:
     AT = 33
 
-    def damaged(self, path, place):
+    @pytest.fixture(params=[NUMBER, BOTH], ids=["number", "both"])
+    def spec(self, request):
+        return request.param
+
+    def damaged(self, path, place, spec):
         with open(path, "r+b") as file:
             file.seek(OFFSETS[self.AT] + place)
             byte = file.read(1)[0]
             file.seek(OFFSETS[self.AT] + place)
             file.write(bytes([byte ^ 1]))
-        return hr.TFRecordDataset(path).parse_example(NUMBER).batch(4)
+        return hr.TFRecordDataset(path).parse_example(spec).batch(4)
 
-    @pytest.mark.parametrize("place", [0, 7, 9, 12, 50_000, LARGE])
-    def test_in_header_and_data(self, path, place):
-        dataset = self.damaged(path, place)
+    @pytest.mark.parametrize("place", [0, 7, 9, 12, 15, 30, 50_000, LARGE, -5, -4, -1])
+    def test_in_header_and_data(self, path, place, spec):
+        if place < 0:
+            place += OFFSETS[self.AT + 1] - OFFSETS[self.AT]
+        dataset = self.damaged(path, place, spec)
         match = f"record {self.AT} at byte {OFFSETS[self.AT]}"
         assert_errors_pass_through(dataset, hr.CorruptedError, self.AT // 4, match)
 
+    def test_in_data_that_is_not_verified(self, path):
+        dataset = self.damaged(path, 50_000, BOTH).with_options(hr.Options(verify_checksums=False))
+        seen = [n for batch in dataset for n in batch["number"]]
+        assert seen == list(range(len(RECORDS)))
+
     @pytest.mark.parametrize("left", [1, 11, 12, 15, 60_000])
-    def test_torn(self, path, left):
+    def test_torn(self, path, left, spec):
         os.truncate(path, OFFSETS[self.AT] + left)
-        dataset = hr.TFRecordDataset(path).parse_example(NUMBER).batch(4)
+        dataset = hr.TFRecordDataset(path).parse_example(spec).batch(4)
         match = f"record {self.AT} at byte {OFFSETS[self.AT]}"
         assert_errors_pass_through(dataset, hr.TruncatedError, self.AT // 4, match)
 
-    def test_a_file_that_shrinks_on_the_way(self, path):
-        dataset = hr.TFRecordDataset([path] * 4).parse_example(NUMBER).batch(1)
+    def test_a_file_that_shrinks_on_the_way(self, path, spec):
+        dataset = hr.TFRecordDataset([path] * 4).parse_example(spec).batch(1)
         options = hr.Options(threads=1, prefetch=1)
         with iter(dataset.with_options(options)) as iterator:
             seen = [int(next(iterator)["number"][0]) for _ in range(3)]

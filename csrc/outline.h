@@ -1,0 +1,49 @@
+// Outline: large records of which only the ends have been read. What lies between them, part of
+// one large value, is read when its place in a batch is known.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "buffer.h"
+#include "bytes.h"
+#include "source.h"
+#include "stopwatch.h"
+
+namespace headrace {
+
+// Of one thread.
+class Outline {
+ public:
+  explicit Outline(Stopwatch& watch) : lap_(watch) {}
+
+  // `records`: as walk_ends() found them, in the piece; they, the piece and the source stay as they
+  // are until the last value has been brought. `far`: to batches that do not stay in a cache until
+  // somebody reads them, which is no place to check values at: they are copied there past it.
+  void open(const Source& source, const Piece& piece, std::span<const ByteView> records,
+            bool verify, bool far);
+
+  // Copies to `to` the n bytes of records[record] that would begin at `value`, and compares the
+  // record's data with its checksum. Once for each record, in their order. Nothing is brought any
+  // more when one was not sound. Throws Error{kSystem}.
+  void bring(size_t record, const uint8_t* value, size_t n, uint8_t* to);
+
+  // The first record that was not whole or did not match its checksum; none if all did.
+  static constexpr size_t kNone = SIZE_MAX;
+  size_t unsound() const { return unsound_; }
+
+  uint64_t bytes_read() const { return bytes_read_; }
+
+ private:
+  const Source* source_ = nullptr;
+  const Piece* piece_ = nullptr;
+  std::span<const ByteView> records_;
+  bool verify_ = true, far_ = false;
+  size_t unsound_ = kNone;
+  uint64_t bytes_read_ = 0;
+  Buffer scratch_;
+  Lap lap_;
+};
+
+}  // namespace headrace
