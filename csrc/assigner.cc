@@ -89,7 +89,7 @@ std::optional<Error> Assigner::offer(const Block& block, Haul& haul) {
   for (size_t i = 0; !damage;) {
     std::optional<Plan> before;
     if (checks) before = plan_;
-    const Plan::Step step = plan_.offer(std::min(n - i, job_.batch_size - row_));
+    const Plan::Step step = plan_.offer(room(std::span(records).subspan(i)));
     if (step.fate == Plan::Step::kEnd || step.fate == Plan::Step::kNextPass) {
       go_on(step);
       break;
@@ -117,6 +117,7 @@ std::optional<Error> Assigner::offer(const Block& block, Haul& haul) {
         std::copy_n(records.begin() + static_cast<ptrdiff_t>(i), count,
                     records.begin() + static_cast<ptrdiff_t>(kept));
       }
+      for (size_t k = kept; k < kept + count && job_.single; ++k) batch_bytes_ += records[k].size;
       kept += count;
       row_ += count;
     }
@@ -125,10 +126,21 @@ std::optional<Error> Assigner::offer(const Block& block, Haul& haul) {
     const ByteView& last = step.fate == Plan::Step::kDeliver ? records[kept - 1] : records[i - 1];
     at_.offset =
         static_cast<uint64_t>(haul.offset_of(last)) + kHeaderSize + last.size + kFooterSize;
-    if (row_ == job_.batch_size) close_batch(/*drop=*/false);
+    if (job_.is_full(row_, batch_bytes_)) close_batch(/*drop=*/false);
   }
   records.resize(kept);
   return damage;
+}
+
+// How many of these records the open batch may still take; not none, if there are any.
+size_t Assigner::room(std::span<const ByteView> records) const {
+  const size_t most = std::min(records.size(), job_.batch_size - row_);
+  if (!job_.single) return most;
+  size_t n = 0;
+  for (uint64_t bytes = batch_bytes_; n < most && !job_.is_full(0, bytes); ++n) {
+    bytes += records[n].size;
+  }
+  return n;
 }
 
 void Assigner::go_on(Plan::Step step) {
@@ -145,6 +157,7 @@ void Assigner::close_batch(bool drop) {
   outbox_.close(batch_, row_, at_, drop);
   batch_ = nullptr;
   row_ = 0;
+  batch_bytes_ = 0;
 }
 
 void Assigner::fail(const Block& block, const Error& error) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "batch.h"
@@ -65,6 +66,7 @@ class Assigner {
 
  private:
   std::optional<Error> offer(const Block& block, Haul& haul);
+  size_t room(std::span<const ByteView> records) const;
   void go_on(Plan::Step step);
   void close_batch(bool drop);
   void fail(const Block& block, const Error& error);
@@ -77,6 +79,7 @@ class Assigner {
   Position at_;                                // the next record
   Batch* batch_ = nullptr;                     // the open one
   size_t row_ = 0;                             // its next row
+  uint64_t batch_bytes_ = 0;                   // of its records
   std::atomic<uint64_t> file_{0}, offset_{0};  // at_, for reaches_over()
   std::atomic<uint64_t> places_{0}, bytes_{0}, files_{0};
 };

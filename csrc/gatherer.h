@@ -52,6 +52,7 @@ class Gatherer final : public Pipeline {
   Streams::Next next();
   void feed();
   void meet(RecordBlock& block);
+  size_t room() const;
   Plan::Step next_out(size_t available);
   template <class Next>
   void emit(const Plan::Step& step, Next next);
@@ -103,6 +104,8 @@ class Gatherer final : public Pipeline {
   bool enough_ = false;  // jobs to be done, for now
   Batch* batch_ = nullptr;
   std::unique_ptr<RowJob> open_job_;  // its rows
+  uint64_t open_bytes_ = 0;           // of their records
+  uint64_t largest_ = 1;              // of all records so far, if they are wanted one by one
   std::vector<RowParser::Lent> taken_back_;
 };
 

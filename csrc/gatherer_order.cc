@@ -80,8 +80,7 @@ void Gatherer::feed() {
   meet(block);
   if (accepted_ == 0) {
     // Without a shuffle a state is taken from where the source is: no further than the batch.
-    const uint64_t most = mixer_.shuffles() ? std::numeric_limits<uint64_t>::max()
-                                            : job_.batch_size - open_job_->rows.size();
+    const uint64_t most = mixer_.shuffles() ? std::numeric_limits<uint64_t>::max() : room();
     const Plan::Step step = inner_.offer(std::min<uint64_t>(streams_.available(), most));
     if (step.fate != Plan::Step::kDeliver) {
       if (step.fate != Plan::Step::kDrop) return after_input(step);
@@ -123,6 +122,11 @@ void Gatherer::feed() {
 void Gatherer::meet(RecordBlock& block) {
   if (block.segment != Window::kNone) return;
   set_mark();
+  if (job_.single) {
+    for (const ByteView& record : block.records) {
+      largest_ = std::max<uint64_t>(largest_, record.size);
+    }
+  }
   const uint64_t size = block.next_offset - block.offset_of(block.records.front());
   const bool keep = !mixer_.shuffles() || mixer_.window().memory() + size <= most_kept_;
   block.segment = mixer_.add_segment(keep ? std::move(block.piece.memory) : Buffer(), size,
@@ -130,10 +134,17 @@ void Gatherer::meet(RecordBlock& block) {
                                       static_cast<uint32_t>(block.file), Window::kNone});
 }
 
+// How many records the open batch may still take, whatever their sizes; at least one.
+size_t Gatherer::room() const {
+  const size_t most = job_.batch_size - open_job_->rows.size();
+  if (!job_.single) return most;
+  return std::clamp<uint64_t>((LoaderJob::kVehicle - open_bytes_) / largest_, 1, most);
+}
+
 // How many of the records that come out of the shuffle (of the inner plan, if there is none) are
 // for this batch, or not wanted.
 Plan::Step Gatherer::next_out(size_t available) {
-  const size_t n = std::min(available, job_.batch_size - open_job_->rows.size());
+  const size_t n = std::min(available, room());
   return outer_has_verbs_ ? outer_.offer(n) : Plan::Step{Plan::Step::kDeliver, n};
 }
 
@@ -152,6 +163,7 @@ void Gatherer::emit(const Plan::Step& step, Next next) {
   for (size_t i = first; i < rows.size(); ++i) {
     const Window::Entry record = next();
     rows[i] = {window.take(record), record.size, record.segment, record.index, record.at};
+    open_bytes_ += record.size;
     if (rows[i].data != nullptr) continue;
     const Window::Origin origin = window.origin(record.segment, record.index, record.at);
     open_job_->places.push_back({origin.file, origin.offset - kHeaderSize, record.size});
@@ -159,7 +171,7 @@ void Gatherer::emit(const Plan::Step& step, Next next) {
 }
 
 void Gatherer::emitted() {
-  if (open_job_->rows.size() == job_.batch_size) {
+  if (job_.is_full(open_job_->rows.size(), open_bytes_)) {
     settle();
     close_batch(/*drop=*/false);
   }
@@ -239,6 +251,7 @@ void Gatherer::close_batch(bool drop) {
   batch_->hold();
   outbox_.close(batch_, open_job_->rows.size(), end, drop);
   batch_ = nullptr;
+  open_bytes_ = 0;
   std::lock_guard lock(mutex_);
   records_ += open_job_->rows.size();
   jobs_.push_back(std::move(open_job_));

@@ -18,12 +18,6 @@ namespace {
 
 constexpr uint64_t kAhead = uint64_t{64} << 20;  // bytes of batches ahead of the consumer
 
-// Under kTf the stream goes on behind an error, so an example must not hide others behind it.
-LoaderJob completed(LoaderJob job) {
-  if (job.single && job.on_corruption == OnCorruption::kTf) job.batch_size = 1;
-  return job;
-}
-
 std::vector<Column> columns_of(const LoaderJob& job) {
   std::vector<Column> columns;
   if (job.schema) {
@@ -40,6 +34,24 @@ std::vector<Column> columns_of(const LoaderJob& job) {
     columns.push_back(valid);
   }
   return columns;
+}
+
+// Single examples come together, as many as is good.
+LoaderJob completed(LoaderJob job) {
+  if (!job.single) return job;
+  uint64_t row = 1;
+  for (const Column& column : columns_of(job)) {
+    if (!BatchLayout::grows(column)) row += column.elements * size_of(column.type);
+  }
+  if (job.index && job.index->count() != 0) {
+    uint64_t bytes = 0;
+    for (const IndexedFile& file : job.index->files()) bytes += file.size;
+    row = std::max(row, bytes / job.index->count());
+  }
+  // Under kTf the stream goes on behind an error, so an example must not hide others behind it.
+  const uint64_t most = job.on_corruption == OnCorruption::kTf ? 1 : LoaderJob::kVehicle / row;
+  job.batch_size = std::clamp<uint64_t>(most, 1, job.batch_size);
+  return job;
 }
 
 bool shuffles(const LoaderJob& job) {

@@ -41,8 +41,13 @@ struct LoaderJob {
   size_t batch_size = 1;
   bool drop_remainder = false;
   // Single examples: batches are only a vehicle; one with a failure is cut there, not dropped, and
-  // sequences are not padded.
+  // sequences are not padded. It also ends with the record with which it has kVehicle bytes of
+  // them.
   bool single = false;
+  static constexpr uint64_t kVehicle = uint64_t{4} << 20;
+  bool is_full(size_t rows, uint64_t bytes) const {
+    return rows == batch_size || (single && bytes >= kVehicle);
+  }
   OnCorruption on_corruption = OnCorruption::kRaise;
   std::shared_ptr<const Index> index;  // of the files; the verbs may then choose records by it
   LoaderOptions options;

@@ -139,6 +139,23 @@ class TestLargeValues:
         assert [r for element in dataset for r in element.tolist()] == RECORDS
         assert_threads_change_nothing(dataset)
 
+    def test_one_by_one(self, tmp_path):
+        sizes = [10 + 150_000 * (i % 5) for i in range(80)] + [5_000_000, 1, 4_200_000] + [9] * 300
+        records = [record(i, size) for i, size in enumerate(sizes)]
+        files = [write_records(tmp_path / str(i), records[i * 200 :][:200]) for i in range(2)]
+        dataset = hr.TFRecordDataset(files)
+        assert list(dataset) == records
+        assert_threads_change_nothing(dataset.parse_example(NUMBER))
+        assert list(dataset.skip(70).take(40)) == records[70:110]
+        window = dataset.shuffle(50, seed=3)
+        for chain in (window, hr.TFRecordDataset(files, num_parallel_reads=2)):
+            assert_threads_change_nothing(chain)
+        expected = sorted(records)
+        for chain in (window, dataset.shuffle(None, seed=3)):
+            assert sorted(chain) == expected
+        for chain in (dataset.repeat(2).shard(9, 2), window.shard(9, 2)):
+            assert_resumes_everywhere(chain.parse_example(NUMBER))
+
     def test_records_larger_than_many_blocks(self, tmp_path):
         sizes = [3_000_000, 10, 5_000_000, 600_000, 4_000_000, 2_000_000] * 2
         records = [record(i, size) for i, size in enumerate(sizes)]

@@ -106,6 +106,7 @@ def files(folder, encoded):
     return {
         "examples": [examples] * FILES,
         "large": [write_equal(folder / "large.tfrecord", large, PASS // FILES)] * FILES,
+        "rows": [write_equal(folder / "rows.tfrecord", large[:1], PASS // FILES)] * FILES,
         "damaged": [str(folder / "damaged.tfrecord")] * FILES,
         "many": [few] * (PASS // 4 // os.path.getsize(few)),
         "few": few,
@@ -136,6 +137,16 @@ CHAINS = {
     ).batch(300),
     "large": lambda f: hr.TFRecordDataset(f["large"]).parse_example(NAME).batch(2),
     "large, window": lambda f: hr.TFRecordDataset(f["large"]).shuffle(4, 1).batch(3),
+    "large, one by one": lambda f: hr.TFRecordDataset(f["large"]).parse_example(NAME),
+    "large, window, one by one": lambda f: hr.TFRecordDataset(f["large"]).shuffle(4, 1),
+    "large, parallel reads, one by one": lambda f: hr.TFRecordDataset(
+        f["large"], num_parallel_reads=2
+    ),
+    "large, shuffle of everything, one by one": lambda f: hr.TFRecordDataset(f["large"])
+    .shuffle(None, 1),
+    "large rows, one by one": lambda f: hr.TFRecordDataset(f["rows"]).parse_example(
+        {"name": hr.RawFeature([1_000_000], np.uint8)}
+    ),
     "many": lambda f: parsed(f["many"]).batch(999),
     "many, interleaved": lambda f: names(f["many"]).interleave(hr.TFRecordDataset, 8, 4)
     .parse_example(SPEC).batch(999),
