@@ -97,12 +97,14 @@ std::optional<Error> Assigner::offer(const Block& block, Haul& haul) {
     auto count = static_cast<size_t>(step.count);
     if (count == 0) break;
     if (checks && step.fate == Plan::Step::kDeliver) {
-      const size_t checked = whole || i + count < n ? count : count - 1;  // that one fails later
-      const size_t good = kernels().verify_payloads(records.data() + i, checked);
-      if (good < checked) {
+      const size_t held = whole || i + count < n ? count : count - 1;
+      const size_t good = kernels().verify_payloads(records.data() + i, held);
+      if (good < count) {
         const ByteView& bad = records[i + good];
-        damage = checksum_error(block.source->path(), static_cast<int64_t>(at_.ordinal + good),
-                                haul.offset_of(bad), bad);
+        const auto ordinal = static_cast<int64_t>(at_.ordinal + good);
+        const int64_t offset = haul.offset_of(bad);
+        damage = good < held ? checksum_error(block.source->path(), ordinal, offset, bad)
+                             : torn_error(*block.source, haul.piece, ordinal, offset);
         plan_ = *before;
         plan_.offer(good);
         count = good;

@@ -39,27 +39,15 @@ void BlockRead::frame() {
     to.ends_file = true;
     return;
   }
-  try {
-    Scan scan = scan_records(*source, to.piece, offset, limit, ordinal, on_corruption, verify,
-                             to.records, damage, headers_first ? walk_headers : walk_records);
-    to.next_offset = scan.next;
-    to.error = std::move(scan.error);
-    to.ends_file = to.error || scan.next >= file_size;
-  } catch (const Error& error) {
-    to.error = error;
-    to.ends_file = true;
-  }
+  Scan scan = scan_records(*source, to.piece, offset, limit, ordinal, on_corruption, verify,
+                           to.records, damage, headers_first ? walk_headers : walk_records);
+  to.next_offset = scan.next;
+  to.error = std::move(scan.error);
+  to.ends_file = to.error || scan.next >= file_size;
 }
 
 void BlockRead::complete() {
-  RecordBlock& of = *block;
-  if (of.records.empty()) return;
-  try {
-    headrace::complete(*source, of.piece, of.records);
-  } catch (const Error& error) {
-    of.error = error;
-    of.records.clear();
-  }
+  if (!block->records.empty()) headrace::complete(*source, block->piece, block->records);
 }
 
 void BlockRead::check() {
@@ -79,11 +67,7 @@ void BlockRead::check() {
   const auto ordinal = static_cast<int64_t>(of.ordinal + good);
   const auto offset = static_cast<int64_t>(of.offset_of(bad));
   of.error = good < held ? checksum_error(path, ordinal, offset, bad)
-                         : Error(Fault::kDataLoss,
-                                 place(path, ordinal, offset,
-                                       "expected the whole record, found the end of the file: "
-                                       "the file changed while being read"),
-                                 path, ordinal, offset);
+                         : torn_error(*source, of.piece, ordinal, offset);
   of.records.resize(good);
 }
 

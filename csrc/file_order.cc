@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "filler.h"
 #include "kernels/kernels.h"
 #include "record.h"
 
@@ -124,11 +123,7 @@ void FileOrder::read(Block& block, Worker& worker) {
   piece.forget();
   piece.offset = block.begin;
   if (worker.haul.walk != walk_records || block.trouble || assigner_.reaches_over(block)) return;
-  try {
-    block.source->fetch(piece, block.begin, block.end - block.begin + worker.slack);
-  } catch (const Error& error) {
-    block.trouble = error;
-  }
+  block.source->fetch(piece, block.begin, block.end - block.begin + worker.slack);
 }
 
 // Checks and measures the wanted records, and how much of each growing column is theirs.
@@ -194,36 +189,31 @@ bool FileOrder::outline(const Block& block, Worker& worker, Lap& lap) {
   return true;
 }
 
+Provenance FileOrder::provenance(size_t record, const Block& block, const Haul& haul) const {
+  const Run& run = run_of(haul, record);
+  return {block.source->path(), static_cast<int64_t>(run.ordinal + (record - run.first)),
+          haul.offset_of(haul.records[record])};
+}
+
 // Number of wanted records that are whole and match their checksums; the first that does not fails
 // its row, and what follows it will never be delivered.
 size_t FileOrder::verify(const Block& block, Worker& worker) {
   Haul& haul = worker.haul;
   const size_t n = haul.records.size();
-  size_t checked = n;  // but those that a file has lost which has become shorter
-  while (checked != 0 && !haul.holds(haul.records[checked - 1])) --checked;
+  size_t held = n;  // but those that could not be read
+  while (held != 0 && !haul.holds(haul.records[held - 1])) --held;
   const bool verifies = job_.options.verify && job_.on_corruption == OnCorruption::kRaise;
-  const size_t good = verifies ? kernels().verify_payloads(haul.records.data(), checked) : checked;
+  const size_t good = verifies ? kernels().verify_payloads(haul.records.data(), held) : held;
   if (good == n) return n;
-  fail_from(good, block, worker, good < checked ? nullptr : "the end of the file");
+  const Provenance from = provenance(good, block, haul);
+  fail_from(good, haul,
+            good < held ? checksum_error(from.path, from.ordinal, from.offset, haul.records[good])
+                        : torn_error(*block.source, haul.piece, from.ordinal, from.offset));
   return good;
 }
 
-// A record does not match its checksum or, if `found` says what was found instead, is not as it
-// was. Nothing is written to the rows behind it.
-void FileOrder::fail_from(size_t record, const Block& block, Worker& worker, const char* found) {
-  const Haul& haul = worker.haul;
-  const ByteView& bad = haul.records[record];
-  const Run& run = run_of(haul, record);
-  const std::string& path = block.source->path();
-  const auto ordinal = static_cast<int64_t>(run.ordinal + (record - run.first));
-  const int64_t offset = haul.offset_of(bad);
-  const Error error = found == nullptr
-                          ? checksum_error(path, ordinal, offset, bad)
-                          : Error(Fault::kDataLoss,
-                                  place(path, ordinal, offset,
-                                        std::string("expected the whole record, found ") + found +
-                                            ": the file changed while being read"),
-                                  path, ordinal, offset);
+// Nothing is written to the rows behind it.
+void FileOrder::fail_from(size_t record, const Haul& haul, const Error& error) {
   for (const Run& cut : haul.runs) {
     if (record < cut.first + cut.n) fail(cut, std::max(record, cut.first), error);
   }
@@ -266,24 +256,26 @@ void FileOrder::store(const Block& block, Worker& worker) {
   size_t good = haul.records.size();
   if (worker.outlined) {
     bytes_read_.fetch_add(worker.outline.bytes_read(), std::memory_order_relaxed);
-    // Read as a whole it shows what is wrong with it.
-    if (const size_t unsound = worker.outline.unsound(); unsound != Outline::kNone) {
+    const size_t unsound = worker.outline.unsound();
+    if (const auto& trouble = worker.outline.trouble()) {
+      good = unsound;
+      fail_from(good, haul, *trouble);
+    } else if (unsound != Outline::kNone) {
+      // Read as a whole it shows what is wrong with it.
       complete(*block.source, worker.haul.piece, worker.haul.records);
       good = verify(block, worker);
       if (good > unsound) {
         good = unsound;
-        fail_from(good, block, worker, "other data than before");
+        const Provenance from = provenance(good, block, haul);
+        fail_from(good, haul,
+                  changed_error(from.path, from.ordinal, from.offset, "other data than before"));
       }
     }
   }
   records_.fetch_add(good, std::memory_order_relaxed);
   if (worker.cells && !haul.records.empty()) {
     for (const auto& [record, error] : worker.cells->errors()) {
-      const Run& run = run_of(haul, record);
-      const Provenance from{block.source->path(),
-                            static_cast<int64_t>(run.ordinal + (record - run.first)),
-                            haul.offset_of(haul.records[record])};
-      fail(run, record, from.parse_error(error));
+      fail(run_of(haul, record), record, provenance(record, block, haul).parse_error(error));
     }
   }
   for (const Run& run : haul.runs) outbox_.release(run.batch);

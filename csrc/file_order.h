@@ -13,6 +13,7 @@
 #include "assigner.h"
 #include "blocks.h"
 #include "cells.h"
+#include "filler.h"
 #include "outline.h"
 #include "pipeline.h"
 #include "turn.h"
@@ -57,7 +58,8 @@ class FileOrder final : public Pipeline {
   void reserve(Worker& worker);
   void store(const Block& block, Worker& worker);
   void fail(const Run& run, size_t record, const Error& error);
-  void fail_from(size_t record, const Block& block, Worker& worker, const char* found);
+  void fail_from(size_t record, const Haul& haul, const Error& error);
+  Provenance provenance(size_t record, const Block& block, const Haul& haul) const;
 
   const LoaderJob& job_;
   const std::shared_ptr<const BatchLayout> layout_;

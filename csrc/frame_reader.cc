@@ -98,9 +98,11 @@ void FrameReader::read(Frames& frames) {
     const size_t size = read.end - read.begin;
     const size_t last = r + 1 < frames.reads_.size() ? frames.reads_[r + 1].first : n;
     size_t got = 0;
+    std::shared_ptr<const Source> source;
     std::optional<Error> trouble;
     try {
-      got = open(read.file)->read(read.begin, to, size);
+      source = open(read.file);
+      got = source->read(read.begin, to, size);
     } catch (const Error& error) {
       trouble = error;
     }
@@ -110,6 +112,12 @@ void FrameReader::read(Frames& frames) {
       const uint64_t at = place.offset - read.begin;
       frames.records[i] = {to + at + kHeaderSize, static_cast<size_t>(place.size)};
       if (got >= at + frame_size(place)) continue;
+      if (source) {
+        // What could not be read may be none of its bytes.
+        const size_t own = source->read(place.offset, to + at, frame_size(place));
+        if (own == frame_size(place)) continue;
+        trouble = source->trouble_at(place.offset + own);
+      }
       const Frames::Flaw flaw = trouble ? Frames::Flaw::kTrouble : Frames::Flaw::kTorn;
       frames.flawed.push_back({i, flaw, trouble});
     }

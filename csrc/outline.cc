@@ -22,6 +22,7 @@ void Outline::open(const Source& source, const Piece& piece, std::span<const Byt
   far_ = far;
   if (far && !scratch_) scratch_ = Buffer(Piece::kMostLead + kStep);
   unsound_ = kNone;
+  trouble_.reset();
   bytes_read_ = 0;
   for (const ByteView& record : records) {
     bytes_read_ += kHeaderSize + std::min<uint64_t>(record.size, 2 * kEndSize) + kFooterSize;
@@ -44,8 +45,9 @@ void Outline::bring(size_t record, const uint8_t* value, size_t n, uint8_t* to) 
     const size_t got = source_->read(offset + done, at, some);
     bytes_read_ += got;
     lap_.end(Stage::kRead);
-    if (got < some) {  // the file has shrunk
+    if (got < some) {
       unsound_ = record;
+      trouble_ = source_->trouble_at(offset + done + got);
       return;
     }
     crc = check(crc, at, some);

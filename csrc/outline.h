@@ -4,10 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "buffer.h"
 #include "bytes.h"
+#include "error.h"
 #include "source.h"
 #include "stopwatch.h"
 
@@ -26,12 +28,13 @@ class Outline {
 
   // Copies to `to` the n bytes of records[record] that would begin at `value`, and compares the
   // record's data with its checksum. Once for each record, in their order. Nothing is brought any
-  // more when one was not sound. Throws Error{kSystem}.
+  // more when one was not sound.
   void bring(size_t record, const uint8_t* value, size_t n, uint8_t* to);
 
   // The first record that was not whole or did not match its checksum; none if all did.
   static constexpr size_t kNone = SIZE_MAX;
   size_t unsound() const { return unsound_; }
+  const std::optional<Error>& trouble() const { return trouble_; }  // of the system with it
 
   uint64_t bytes_read() const { return bytes_read_; }
 
@@ -41,6 +44,7 @@ class Outline {
   std::span<const ByteView> records_;
   bool verify_ = true, far_ = false;
   size_t unsound_ = kNone;
+  std::optional<Error> trouble_;
   uint64_t bytes_read_ = 0;
   Buffer scratch_;
   Lap lap_;

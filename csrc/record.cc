@@ -124,7 +124,8 @@ Walk walk_records(const Source& source, Piece& piece, uint64_t offset, uint64_t 
       }
       extend(source, piece, walk.next + kHeaderSize, records);
       if (!piece.holds(walk.next, kHeaderSize)) {
-        walk.stop = Stop::kTornHeader;  // the file has shrunk
+        const bool unread = source.trouble_at(piece.end()).has_value();
+        walk.stop = unread ? Stop::kUnread : Stop::kTornHeader;  // the file has shrunk
         break;
       }
     }
@@ -212,6 +213,9 @@ bool complete(const Source& source, Piece& piece, std::vector<ByteView>& records
 }
 
 Error framing_error(const Source& source, const Walk& walk, int64_t record) {
+  if (walk.stop == Stop::kUnread) {
+    if (const auto trouble = source.trouble_at(walk.next)) return *trouble;
+  }
   Piece head;
   source.fetch(head, walk.next, 64);
   const auto offset = static_cast<int64_t>(walk.next);
@@ -272,6 +276,19 @@ Error checksum_error(const std::string& path, int64_t record, int64_t offset, By
                 ", found " + hex(load32(data.data + data.size)) + " (" + std::to_string(data.size) +
                 " bytes of data)"),
       path, record, offset);
+}
+
+Error torn_error(const Source& source, const Piece& piece, int64_t record, int64_t offset) {
+  const auto trouble = source.trouble_at(piece.end());
+  return trouble ? *trouble : changed_error(source.path(), record, offset, "the end of the file");
+}
+
+Error changed_error(const std::string& path, int64_t record, int64_t offset, const char* found) {
+  return Error(Fault::kDataLoss,
+               place(path, record, offset,
+                     std::string("expected the whole record, found ") + found +
+                         ": the file changed while being read"),
+               path, record, offset);
 }
 
 }  // namespace headrace

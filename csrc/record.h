@@ -24,6 +24,7 @@ enum class Stop : uint8_t {
   kEnd,         // the file ends where a record ends
   kTornHeader,  // 1 to 11 bytes are left
   kTornRecord,  // a good header, but the file ends inside the record
+  kUnread,      // the system could not read the header
   kBadLength,   // the length's checksum fails
   kHugeLength,  // the length's checksum is right, but the length cannot be
   kBadData,     // the data's checksum fails
@@ -57,14 +58,21 @@ Walk walk_ends(const Source& source, Piece& piece, uint64_t offset, uint64_t lim
                std::vector<ByteView>& records);
 
 // Fetches what is missing, from the first record to the end of the last, and mends the views, which
-// point into the piece. False if the file has become shorter than it was.
+// point into the piece. False if not all could be read: torn_error() says why.
 bool complete(const Source& source, Piece& piece, std::vector<ByteView>& records);
 
-// The error that a stop other than kLimit and kEnd means; `record` is the ordinal of the record at
-// `walk.next`. Says what the file looks like when its first record is already wrong.
+// The error that a stop other than kLimit, kEnd and kBadData means; `record` is the ordinal of the
+// record at `walk.next`. Says what the file looks like when its first record is already wrong.
 Error framing_error(const Source& source, const Walk& walk, int64_t record);
 
 // The error of a record whose data does not match its checksum.
 Error checksum_error(const std::string& path, int64_t record, int64_t offset, ByteView data);
+
+// The error of a record that ends behind the piece, though all of it was asked for: the system's,
+// or that the file has become shorter.
+Error torn_error(const Source& source, const Piece& piece, int64_t record, int64_t offset);
+
+// The error of a record that is not as it was when its length was read.
+Error changed_error(const std::string& path, int64_t record, int64_t offset, const char* found);
 
 }  // namespace headrace

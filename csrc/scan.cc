@@ -32,17 +32,24 @@ bool record_stands_at(const Source& source, Piece& window, uint64_t offset) {
   return kernels().verify_payloads(&record, 1) == 1;
 }
 
-// Where the next whole record stands, from `offset` on; the file's size if there is none.
-uint64_t find_record(const Source& source, uint64_t offset) {
+// Where the next whole record stands, from `offset` on; the file's size if there is none, or if
+// none can be found for this trouble.
+uint64_t find_record(const Source& source, uint64_t offset, std::optional<Error>& trouble) {
   Piece window;
   while (source.size() - offset >= kHeaderSize + kFooterSize) {
     window.forget();
     source.fetch(window, offset, kSearchStep);
-    if (window.bytes.size < kHeaderSize + kFooterSize) break;
+    const uint64_t end = window.end();
+    const bool cut = end < std::min(offset + kSearchStep, source.size());
+    if (window.bytes.size < kHeaderSize + kFooterSize) {
+      if (cut) trouble = source.trouble_at(end);
+      break;
+    }
     const uint64_t last = window.end() - kHeaderSize;  // a header fits
     for (; offset <= last; ++offset) {
       if (record_stands_at(source, window, offset)) return offset;
     }
+    if (cut && (trouble = source.trouble_at(end))) break;
   }
   return source.size();
 }
@@ -65,6 +72,11 @@ Scan scan_records(const Source& source, Piece& piece, uint64_t offset, uint64_t 
         // Its length is right, so what follows it may well be a record.
         const ByteView& bad = records[first + good];
         walk = {offset_in_file(piece, bad), Stop::kBadData};
+        const auto trouble = good == n ? source.trouble_at(piece.end()) : std::nullopt;
+        if (trouble) {
+          records.resize(first + good);
+          return {walk.next, trouble};
+        }
         if (policy == OnCorruption::kSkip) {
           const uint64_t next = walk.next + kHeaderSize + bad.size + kFooterSize;
           ++damage.places;
@@ -77,6 +89,10 @@ Scan scan_records(const Source& source, Piece& piece, uint64_t offset, uint64_t 
       }
     }
     if (walk.stop == Stop::kLimit || walk.stop == Stop::kEnd) return {walk.next, {}};
+    if (walk.stop == Stop::kUnread) {
+      ordinal += records.size() - first;
+      return {walk.next, framing_error(source, walk, static_cast<int64_t>(ordinal))};
+    }
     switch (policy) {
       case OnCorruption::kTf:
         if (walk.stop == Stop::kTornHeader) return {size, {}};
@@ -90,7 +106,9 @@ Scan scan_records(const Source& source, Piece& piece, uint64_t offset, uint64_t 
         damage.bytes += size - walk.next;
         return {size, {}};
       case OnCorruption::kSkip:
-        offset = find_record(source, walk.next + 1);
+        std::optional<Error> trouble;
+        offset = find_record(source, walk.next + 1, trouble);
+        if (trouble) return {walk.next, trouble};
         ++damage.places;
         damage.bytes += offset - walk.next;
         if (offset == size) ++damage.files;

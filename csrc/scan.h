@@ -28,14 +28,15 @@ struct Damage {
 
 struct Scan {
   uint64_t next = 0;           // where the next record may begin; the file's size at its end
-  std::optional<Error> error;  // met at `next`; only under kRaise and kTf
+  std::optional<Error> error;  // met at `next`; of bad data only under kRaise and kTf
 };
 
 // Appends to `records` the records that start in [offset, limit) of the file; `ordinal` is that of
-// the first. Lengths are verified. Under kSkip and kStopFile all records are whole and, if `verify`
-// says so, match their checksums, for what is good decides what counts; under the others the last
-// one may end behind the piece and no data is checked yet. Views in `records` point into the piece
-// and are mended when it moves. `walk`: walk_records or, under kRaise, walk_headers.
+// the first. Lengths are verified. What the system cannot read is an error under all policies.
+// Under kSkip and kStopFile all records are whole and, if `verify` says so, match their checksums,
+// for what is good decides what counts; under the others the last one may end behind the piece and
+// no data is checked yet. Views in `records` point into the piece and are mended when it moves.
+// `walk`: walk_records or, under kRaise, walk_headers or walk_ends.
 Scan scan_records(const Source& source, Piece& piece, uint64_t offset, uint64_t limit,
                   uint64_t ordinal, OnCorruption policy, bool verify,
                   std::vector<ByteView>& records, Damage& damage, Walker walk = walk_records);

@@ -10,22 +10,20 @@
 #include <cerrno>
 #include <cstring>
 
-#include "error.h"
-
 namespace headrace {
 namespace {
 
 constexpr uint64_t kGrowth = uint64_t{64} << 20;
 
-[[noreturn]] void throw_system(const std::string& path, int code, const char* what = nullptr) {
-  throw Error(Fault::kSystem, what != nullptr ? what : std::strerror(code), path, Error::kUnknown,
-              Error::kUnknown, code);
+Error system_error(const std::string& path, int code) {
+  return Error(Fault::kSystem, std::strerror(code), path, Error::kUnknown, Error::kUnknown, code);
 }
 
 FileStatus checked(const std::string& path, const struct stat& status) {
-  if (S_ISDIR(status.st_mode)) throw_system(path, EISDIR);
+  if (S_ISDIR(status.st_mode)) throw system_error(path, EISDIR);
   if (!S_ISREG(status.st_mode)) {
-    throw_system(path, ESPIPE, "Not a regular file: records are read by offset, by many threads");
+    throw Error(Fault::kSystem, "Not a regular file: records are read by offset, by many threads",
+                path, Error::kUnknown, Error::kUnknown, ESPIPE);
   }
 #ifdef __APPLE__
   const auto& mtime = status.st_mtimespec;
@@ -62,7 +60,7 @@ class LocalFile final : public Source {
       piece.reserve(goal, have);
       const size_t got = read(offset + have, piece.memory.data() + lead + have, goal - have);
       have += got;
-      if (have < goal) break;  // shorter than it was when opened: the layer above says so
+      if (have < goal) break;  // the layer above says why
     }
     piece.reserve(have, have);
     std::memset(piece.memory.data() + lead + have, 0, kSlop);
@@ -74,17 +72,33 @@ class LocalFile final : public Source {
   size_t read(uint64_t offset, uint8_t* out, size_t n) const override {
     size_t have = cold() ? 0 : read_from_memory(offset, out, n);
     while (have < n) {
-      const ssize_t got =
-          pread(descriptor_, out + have, n - have, static_cast<off_t>(offset + have));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw_system(path(), errno);
-      if (got == 0) break;
+      const ssize_t got = read_some(offset + have, out + have, n - have);
+      if (got <= 0) break;
       have += static_cast<size_t>(got);
     }
     return have;
   }
 
+  // A failure may have been one of that moment.
+  std::optional<Error> trouble_at(uint64_t offset) const override {
+    uint8_t byte;
+    const ssize_t got = read_some(offset, &byte, 1);
+    const int failure = failure_.load(std::memory_order_relaxed);
+    if (got == 0 || failure == 0) return {};
+    return system_error(path(), failure);
+  }
+
  private:
+  ssize_t read_some(uint64_t offset, uint8_t* out, size_t n) const {
+    for (;;) {
+      const ssize_t got = pread(descriptor_, out, n, static_cast<off_t>(offset));
+      if (got >= 0) return got;
+      if (errno == EINTR) continue;
+      failure_.store(errno, std::memory_order_relaxed);
+      return got;
+    }
+  }
+
   // As much as the system has without asking a device. What is missing makes the file a cold one.
   size_t read_from_memory(uint64_t offset, uint8_t* out, size_t n) const {
 #ifdef RWF_NOWAIT
@@ -104,6 +118,7 @@ class LocalFile final : public Source {
 
   int descriptor_;
   mutable std::atomic<bool> cold_{false};
+  mutable std::atomic<int> failure_{0};  // errno of the last one
 };
 
 // Closes a descriptor at the end of its scope.
@@ -127,9 +142,9 @@ void Piece::reserve(size_t n, size_t used) {
 
 FileStatus check_local(const std::string& path) {
   struct stat status;
-  if (stat(path.c_str(), &status) != 0) throw_system(path, errno);
+  if (stat(path.c_str(), &status) != 0) throw system_error(path, errno);
   const FileStatus result = checked(path, status);
-  if (access(path.c_str(), R_OK) != 0) throw_system(path, errno);
+  if (access(path.c_str(), R_OK) != 0) throw system_error(path, errno);
   return result;
 }
 
@@ -150,12 +165,12 @@ std::unique_ptr<Source> open_local(const std::string& path) {
   do {
     descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   } while (descriptor < 0 && errno == EINTR);
-  if (descriptor < 0) throw_system(path, errno);
+  if (descriptor < 0) throw system_error(path, errno);
   struct stat status;
   if (fstat(descriptor, &status) != 0) {
     const int code = errno;
     close(descriptor);
-    throw_system(path, code);
+    throw system_error(path, code);
   }
   try {
     return std::make_unique<LocalFile>(path, descriptor, checked(path, status).size);

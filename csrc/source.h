@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "buffer.h"
 #include "bytes.h"
+#include "error.h"
 
 namespace headrace {
 
@@ -48,14 +50,18 @@ class Source {
   // Whether a read has had to wait for a device: it pays to ask for bytes before they are needed.
   virtual bool cold() const { return false; }
 
-  // Makes `piece` hold [offset, offset + n), fewer bytes only where the file ends. What the piece
-  // already holds from `offset` on is kept and not read again. Memory grows by steps of at most
-  // 64 MiB, as the bytes arrive. Throws Error{kSystem}.
+  // Makes `piece` hold [offset, offset + n), fewer bytes only where the file ends or cannot be read
+  // any further. What the piece already holds from `offset` on is kept and not read again. Memory
+  // grows by steps of at most 64 MiB, as the bytes arrive.
   virtual void fetch(Piece& piece, uint64_t offset, uint64_t n) const = 0;
 
-  // Copies [offset, offset + n) to `out`, fewer bytes only where the file ends; returns how many.
-  // Throws Error{kSystem}.
+  // Copies [offset, offset + n) to `out`, fewer bytes only where the file ends or cannot be read
+  // any further; returns how many.
   virtual size_t read(uint64_t offset, uint8_t* out, size_t n) const = 0;
+
+  // Where there were fewer bytes: the Error{kSystem} of the next one, at `offset`; none if the file
+  // ends there, though it was longer when it was opened.
+  virtual std::optional<Error> trouble_at(uint64_t /*offset*/) const { return {}; }
 
  protected:
   Source(std::string path, uint64_t size) : path_(std::move(path)), size_(size) {}

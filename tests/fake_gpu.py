@@ -5,40 +5,24 @@ from __future__ import annotations
 import ctypes
 import os
 import pathlib
-import shutil
-import subprocess
-import sys
 
 import numpy as np
-import pytest
 
-TESTS = pathlib.Path(__file__).parent
+import native
+
 VARIABLE = "HEADRACE_CUDA_DRIVER"
 
 
 def compile_driver(folder: pathlib.Path, *, old: bool = False) -> pathlib.Path:
     """Skips the test where there is no C compiler."""
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        pytest.skip("needs a C compiler for the fake CUDA driver")
     library = folder / f"fake_cuda{'_old' * old}.so"
-    if not library.exists():
-        flags = ["-shared", "-fPIC", "-O1", "-pthread", *(["-DOLD_DRIVER"] if old else [])]
-        subprocess.run([compiler, *flags, TESTS / "fake_cuda.c", "-o", library], check=True)
-    return library
+    return native.compile_library("fake_cuda.c", library, *(["-DOLD_DRIVER"] if old else []))
 
 
 def run(program: str, driver: object, *arguments: object, **environment: str) -> str:
     """What a program prints that runs with this driver: in a process of its own, for a process
-    chooses its driver once. Warnings are errors, as in the tests."""
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program, *map(str, arguments)],
-        env={**os.environ, VARIABLE: str(driver), "PYTHONPATH": os.pathsep.join(
-            [str(TESTS), os.environ.get("PYTHONPATH", "")]), **environment},
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert result.returncode == 0, f"exit {result.returncode}\n{result.stdout}\n{result.stderr}"
-    return result.stdout
+    chooses its driver once."""
+    return native.run(program, *arguments, **{VARIABLE: str(driver), **environment})
 
 
 class FakeGpu:
