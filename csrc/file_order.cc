@@ -12,8 +12,6 @@ constexpr uint64_t kLeastSlack = 1024, kMostSlack = uint64_t{64} << 10;
 constexpr uint64_t kBlock = uint64_t{512} << 10;  // stays in a core's cache; few turns
 // Of records from this size on only headers are read first.
 constexpr uint64_t kLargeRecord = uint64_t{64} << 10;
-// Batches below this size stay in a cache until somebody reads them.
-constexpr size_t kNear = size_t{10} << 20;
 // Where the ends of large records did not do, so many blocks are read whole, twice as many the next
 // time.
 constexpr uint32_t kRest = 16, kMostRests = 6;
@@ -106,17 +104,15 @@ void FileOrder::prepare(const Block& block, Worker& worker) {
   Walker& walk = worker.haul.walk;
   if (size < kLargeRecord || job_.on_corruption != OnCorruption::kRaise) {
     walk = walk_records;
-  } else if (worker.rest == 0 && (size >= kBlock / 2 || !far())) {
+  } else if (worker.rest == 0) {
     walk = walk_ends;
   } else {
     // Where columns grow, a thread that began to read only in its turn would keep the commit
     // waiting.
     walk = layout_->grows() && size < kBlock ? walk_records : walk_headers;
-    if (worker.rest != 0) --worker.rest;
+    --worker.rest;
   }
 }
-
-bool FileOrder::far() const { return layout_->expected_memory() >= kNear; }
 
 void FileOrder::read(Block& block, Worker& worker) {
   Piece& piece = worker.haul.piece;
@@ -173,7 +169,7 @@ void FileOrder::locate(Worker& worker, Lap& lap) {
 bool FileOrder::outline(const Block& block, Worker& worker, Lap& lap) {
   Haul& haul = worker.haul;
   if (haul.walk != walk_ends || !haul.is_outline()) return false;
-  worker.outline.open(*block.source, haul.piece, haul.records, job_.options.verify, far());
+  worker.outline.open(*block.source, haul.piece, haul.records, job_.options.verify);
   if (worker.cells) {
     worker.cells->locate(haul.records, worker.row_of);
     lap.end(Stage::kLocate);

@@ -50,7 +50,6 @@ class FileOrder final : public Pipeline {
   bool process(Block& block, Worker& worker);
   void read(Block& block, Worker& worker);
   void prepare(const Block& block, Worker& worker);
-  bool far() const;
   void measure(const Block& block, Worker& worker, Lap& lap);
   bool outline(const Block& block, Worker& worker, Lap& lap);
   void locate(Worker& worker, Lap& lap);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "kernels/copier.h"
 #include "kernels/kernels.h"
 #include "record.h"
 
@@ -14,13 +13,11 @@ constexpr size_t kStep = size_t{256} << 10;  // read and checked: it stays in a 
 }  // namespace
 
 void Outline::open(const Source& source, const Piece& piece, std::span<const ByteView> records,
-                   bool verify, bool far) {
+                   bool verify) {
   source_ = &source;
   piece_ = &piece;
   records_ = records;
   verify_ = verify;
-  far_ = far;
-  if (far && !scratch_) scratch_ = Buffer(Piece::kMostLead + kStep);
   unsound_ = kNone;
   trouble_.reset();
   bytes_read_ = 0;
@@ -36,13 +33,11 @@ void Outline::bring(size_t record, const uint8_t* value, size_t n, uint8_t* to) 
   const auto check = [&](uint32_t crc, const uint8_t* p, size_t size) {
     return verify_ ? kernels().crc32c(crc, p, size) : 0;
   };
-  const Copier copy(far_);
   uint32_t crc = check(0, data.data, static_cast<size_t>(value - data.data));
   for (size_t done = 0; done < n;) {
     const size_t some = std::min(n - done, kStep);
-    uint8_t* const at = far_ ? scratch_.data() + Piece::lead_of(offset + done) : to + done;
     lap_.end(Stage::kAssemble);
-    const size_t got = source_->read(offset + done, at, some);
+    const size_t got = source_->read(offset + done, to + done, some);
     bytes_read_ += got;
     lap_.end(Stage::kRead);
     if (got < some) {
@@ -50,9 +45,8 @@ void Outline::bring(size_t record, const uint8_t* value, size_t n, uint8_t* to) 
       trouble_ = source_->trouble_at(offset + done + got);
       return;
     }
-    crc = check(crc, at, some);
+    crc = check(crc, to + done, some);
     lap_.end(Stage::kChecksum);
-    if (far_) copy(to + done, at, some);
     done += some;
   }
   const uint8_t* const behind = value + n;

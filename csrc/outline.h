@@ -7,7 +7,6 @@
 #include <optional>
 #include <span>
 
-#include "buffer.h"
 #include "bytes.h"
 #include "error.h"
 #include "source.h"
@@ -21,12 +20,11 @@ class Outline {
   explicit Outline(Stopwatch& watch) : lap_(watch) {}
 
   // `records`: as walk_ends() found them, in the piece; they, the piece and the source stay as they
-  // are until the last value has been brought. `far`: to batches that do not stay in a cache until
-  // somebody reads them, which is no place to check values at: they are copied there past it.
+  // are until the last value has been brought.
   void open(const Source& source, const Piece& piece, std::span<const ByteView> records,
-            bool verify, bool far);
+            bool verify);
 
-  // Copies to `to` the n bytes of records[record] that would begin at `value`, and compares the
+  // Reads to `to` the n bytes of records[record] that would begin at `value`, and compares the
   // record's data with its checksum. Once for each record, in their order. Nothing is brought any
   // more when one was not sound.
   void bring(size_t record, const uint8_t* value, size_t n, uint8_t* to);
@@ -42,11 +40,10 @@ class Outline {
   const Source* source_ = nullptr;
   const Piece* piece_ = nullptr;
   std::span<const ByteView> records_;
-  bool verify_ = true, far_ = false;
+  bool verify_ = true;
   size_t unsound_ = kNone;
   std::optional<Error> trouble_;
   uint64_t bytes_read_ = 0;
-  Buffer scratch_;
   Lap lap_;
 };
 

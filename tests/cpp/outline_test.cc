@@ -227,7 +227,7 @@ TEST_CASE("what the ends say is true, whatever stands between them, or they say 
     cells.measure();
     Stopwatch watch;
     Outline outline(watch);
-    outline.open(walked.source, walked.piece, walked.records, /*verify=*/true, round % 2 == 0);
+    outline.open(walked.source, walked.piece, walked.records, /*verify=*/true);
     if (!cells.bring_from(outline, kEndSize)) {
       ++silent;
       CHECK(cells.slow_records() == 0);
@@ -261,8 +261,8 @@ TEST_CASE("values are brought whole and checked") {
   Outline outline(watch);
 
   // Everything but the first and the last hundred bytes of each; what could be had.
-  const auto bring = [&](const Source& source, const Walked& walked, bool verify, bool far) {
-    outline.open(source, walked.piece, walked.records, verify, far);
+  const auto bring = [&](const Source& source, const Walked& walked, bool verify) {
+    outline.open(source, walked.piece, walked.records, verify);
     Records found;
     for (size_t i = 0; i < walked.records.size(); ++i) {
       const ByteView record = walked.records[i];
@@ -276,28 +276,26 @@ TEST_CASE("values are brought whole and checked") {
   for (const std::string& record : records)
     expected.push_back(record.substr(100, record.size() - 200));
 
-  for (const bool far : {false, true}) {
-    const Walked walked(file);
-    REQUIRE(walked.records.size() == 3);
-    CHECK((bring(walked.source, walked, true, far) == expected));
-    CHECK(outline.unsound() == Outline::kNone);
-    CHECK(outline.bytes_read() >= file.size() - 3 * 200);
+  const Walked walked(file);
+  REQUIRE(walked.records.size() == 3);
+  CHECK((bring(walked.source, walked, true) == expected));
+  CHECK(outline.unsound() == Outline::kNone);
+  CHECK(outline.bytes_read() >= file.size() - 3 * 200);
 
-    for (const size_t record : {size_t{0}, size_t{1}, size_t{2}}) {
-      const size_t size = records[record].size();
-      for (const size_t place : {size_t{0}, size_t{99}, size_t{100}, size / 2, size - 101,
-                                 size - 100, size - 1, size, size + 3}) {
-        const Walked damaged(flipped(file, begins[record] + kHeaderSize + place));
-        bring(damaged.source, damaged, true, far);
-        CHECK(outline.unsound() == record);
-        bring(damaged.source, damaged, false, far);
-        CHECK(outline.unsound() == Outline::kNone);
-      }
+  for (const size_t record : {size_t{0}, size_t{1}, size_t{2}}) {
+    const size_t size = records[record].size();
+    for (const size_t place : {size_t{0}, size_t{99}, size_t{100}, size / 2, size - 101, size - 100,
+                               size - 1, size, size + 3}) {
+      const Walked damaged(flipped(file, begins[record] + kHeaderSize + place));
+      bring(damaged.source, damaged, true);
+      CHECK(outline.unsound() == record);
+      bring(damaged.source, damaged, false);
+      CHECK(outline.unsound() == Outline::kNone);
     }
-    const LentBytes shrunk(file.substr(0, begins[2] + 400'000));
-    for (const bool verify : {true, false}) {
-      bring(shrunk, walked, verify, far);
-      CHECK(outline.unsound() == 2);
-    }
+  }
+  const LentBytes shrunk(file.substr(0, begins[2] + 400'000));
+  for (const bool verify : {true, false}) {
+    bring(shrunk, walked, verify);
+    CHECK(outline.unsound() == 2);
   }
 }
