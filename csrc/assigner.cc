@@ -36,11 +36,11 @@ void Assigner::start_at(const Position& position) {
   blocks_.go_to(at_);
 }
 
-void Assigner::assign(const Block& block, Haul& haul) {
+bool Assigner::assign(const Block& block, Haul& haul) {
   haul.records.clear();
   haul.runs.clear();
-  if (at_.ended || block.pass != at_.pass) return;  // read ahead in vain
-  if (block.file != at_.file) {                     // files between are empty
+  if (at_.ended || block.pass != at_.pass) return true;  // read ahead in vain
+  if (block.file != at_.file) {                          // files between are empty
     at_.file = block.file;
     at_.offset = at_.ordinal = 0;
   }
@@ -49,7 +49,7 @@ void Assigner::assign(const Block& block, Haul& haul) {
   } else if (at_.offset < block.end) {
     Damage damage;
     const Scan scan =
-        scan_records(*block.source, haul.piece, at_.offset, block.end, at_.ordinal,
+        scan_records(*block.source, haul.piece, at_.offset, limit(block, haul), at_.ordinal,
                      job_.on_corruption, job_.options.verify, haul.records, damage, haul.walk);
     if (!haul.records.empty()) {
       haul.record_size = (scan.next - at_.offset) / haul.records.size();
@@ -58,17 +58,28 @@ void Assigner::assign(const Block& block, Haul& haul) {
     bytes_ += damage.bytes;
     files_ += damage.files;
     std::optional<Error> error = offer(block, haul);
-    if (at_.ended || block.pass != at_.pass) return;
+    if (at_.ended || block.pass != at_.pass) return true;
     at_.offset = scan.next;
     if (at_.offset >= block.end + (block.end - block.begin)) {
       blocks_.pass_over(at_.pass, at_.file, at_.offset);
     }
     if (!error) error = scan.error;
     if (error) fail(block, *error);
+    if (!at_.ended && at_.offset < block.end) return false;
   }
   file_ = at_.file;
   offset_ = at_.offset;
   if (block.ends_pass && !at_.ended) go_on(plan_.source_ended());
+  return true;
+}
+
+// As far as there should be room for what begins before it.
+uint64_t Assigner::limit(const Block& block, const Haul& haul) const {
+  if (haul.walk != walk_records) return block.end;  // few and large
+  const uint64_t size = std::max<uint64_t>(haul.record_size, kHeaderSize + kFooterSize);
+  const uint64_t batches = std::max<uint64_t>(outbox_.portion(), 1);
+  const uint64_t most = (block.end - at_.offset) / size / job_.batch_size;
+  return batches > most ? block.end : at_.offset + batches * job_.batch_size * size;
 }
 
 bool Assigner::reaches_over(const Block& block) const {

@@ -54,8 +54,9 @@ class Assigner {
   void start_at(const Position& position);
   Position beginning() const;
 
-  // The piece holds the block's bytes, or at least its first.
-  void assign(const Block& block, Haul& haul);
+  // The piece holds the block's bytes, or at least its first. False if there was no room for all
+  // that begins in the block: then the rest is for the next call.
+  bool assign(const Block& block, Haul& haul);
 
   // Whether earlier records reach over the whole block, so that it need not be read. Any thread; a
   // hint that may come late.
@@ -65,6 +66,7 @@ class Assigner {
   Damage damage() const;
 
  private:
+  uint64_t limit(const Block& block, const Haul& haul) const;
   std::optional<Error> offer(const Block& block, Haul& haul);
   size_t room(std::span<const ByteView> records) const;
   void go_on(Plan::Step step);

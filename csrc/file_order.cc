@@ -76,23 +76,25 @@ bool FileOrder::process(Block& block, Worker& worker) {
   lap.end(Stage::kRead);
   if (!boundary_.wait(block.ticket)) return false;
   lap.end(Stage::kWaitTurn);
-  outbox_.wait_for_room();
-  lap.end(Stage::kWaitRoom);
-  assigner_.assign(block, worker.haul);
-  lap.end(Stage::kOrder);
-  boundary_.done();
+  for (bool whole = false; !whole;) {
+    outbox_.wait_for_room();
+    lap.end(Stage::kWaitRoom);
+    whole = assigner_.assign(block, worker.haul);
+    lap.end(Stage::kOrder);
+    if (whole) boundary_.done();
 
-  worker.amounts.clear();
-  if (!worker.haul.records.empty()) measure(block, worker, lap);
-  prepare(block, worker);
-  if (layout_->grows()) {
-    if (!commit_.wait(block.ticket)) return false;
-    lap.end(Stage::kWaitTurn);
-    reserve(worker);
-    commit_.done();
+    worker.amounts.clear();
+    if (!worker.haul.records.empty()) measure(block, worker, lap);
+    if (whole) prepare(block, worker);
+    if (layout_->grows()) {
+      if (!commit_.wait(block.ticket)) return false;
+      lap.end(Stage::kWaitTurn);
+      reserve(worker);
+      if (whole) commit_.done();
+    }
+    store(block, worker);
+    lap.end(Stage::kAssemble);
   }
-  store(block, worker);
-  lap.end(Stage::kAssemble);
   return true;
 }
 

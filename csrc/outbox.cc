@@ -6,6 +6,7 @@ namespace headrace {
 namespace {
 
 constexpr size_t kLeastAhead = 2;  // batches, however large
+constexpr uint64_t kPortions = 4;  // of the memory
 
 // To wake a thread and to fall asleep again takes longer than to hand over a batch, and it takes a
 // core from those that make the next ones; their data is in its cache, the interpreter's is not any
@@ -43,6 +44,10 @@ bool Outbox::has_room() {
   if (room()) return true;
   wake(lock);
   return false;
+}
+
+uint64_t Outbox::portion() const {
+  return limits_.memory / kPortions / std::max<uint64_t>(layout_->expected_memory(), 1);
 }
 
 Batch* Outbox::open() {

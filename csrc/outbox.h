@@ -31,10 +31,12 @@ class Outbox {
 
   // --- by whoever assigns rows, one thread at a time ---
 
-  // Waits while too much has not been taken. Before a block, never inside one: batches of the same
-  // block become complete only when all its rows are assigned.
+  // Waits while too much has not been taken. Only when all rows that have been assigned will be
+  // written without another call: until then their batches are not complete.
   void wait_for_room();
   bool has_room();
+  // How many batches may be opened then, before the next look.
+  uint64_t portion() const;
 
   // A new batch behind all others, held open for its assigner until close().
   Batch* open();

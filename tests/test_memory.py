@@ -187,7 +187,7 @@ class TestOnePass:
     def test_small_batches_keep_to_the_budget(self, files):
         options = hr.Options(threads=2, memory_budget=8 * MIB)
         batches = parsed(files["examples"][:1]).batch(1).take(60_000)
-        assert growth(to_the_end, batches.with_options(options)) < 128 * MIB
+        assert growth(to_the_end, batches.with_options(options)) < 24 * MIB
 
 
 def drop(dataset):

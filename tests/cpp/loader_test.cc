@@ -32,7 +32,7 @@ constexpr auto kPatience = 60s;  // nothing here takes as long; a test that wait
 constexpr int64_t kAll = -1;
 
 // A window of one record changes no order, but goes the other way through the core, and with little
-// memory reads each record again.
+// memory reads each record again. In file order with little memory, blocks come in parts.
 struct How {
   int threads;
   uint64_t block_size;
@@ -50,12 +50,13 @@ doctest::String toString(const How& how) {
 // Few enough threads to see the effect of one, many enough to have them in each other's way;
 // blocks shorter than a header, shorter than a record, of several records, larger than the file.
 constexpr How kWays[] = {
-    {1, 1},          {2, 1},       {8, 1},          {1, 7},          {2, 7},       {8, 7},
-    {1, 64},         {2, 64},      {8, 64},         {1, 0},          {2, 0},       {8, 0},
-    {1, 4096},       {2, 4096},    {8, 4096},       {1, 1, true},    {2, 7, true}, {8, 64, true},
-    {8, 4096, true}, {1, 0, true}, {1, 7, true, 1}, {8, 64, true, 1}};
-constexpr How kFewWays[] = {{1, 0},       {2, 64},       {8, 7},          {8, 1000},
-                            {1, 0, true}, {8, 64, true}, {2, 64, true, 1}};
+    {1, 1},          {2, 1},           {8, 1},           {1, 7},           {2, 7},
+    {8, 7},          {1, 64},          {2, 64},          {8, 64},          {1, 0},
+    {2, 0},          {8, 0},           {1, 4096},        {2, 4096},        {8, 4096},
+    {1, 1, true},    {2, 7, true},     {8, 64, true},    {8, 4096, true},  {1, 0, true},
+    {1, 7, true, 1}, {8, 64, true, 1}, {1, 0, false, 1}, {8, 0, false, 1}, {8, 4096, false, 3000}};
+constexpr How kFewWays[] = {{1, 0},       {2, 64},       {8, 7},           {8, 1000},
+                            {1, 0, true}, {8, 64, true}, {2, 64, true, 1}, {2, 0, false, 1}};
 
 LoaderJob job_of(std::vector<std::string> files, size_t batch_size, How how = {2, 0}) {
   LoaderJob job;
