@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kHuge = size_t{2} << 20;
 constexpr size_t kFreeLimit = size_t{768} << 20;  // bytes kept for reuse
+constexpr size_t kSpare = size_t{64} << 20;       // of those, beside as much as was in use at once
 
 // Sizes are rounded up to one of four steps per power of two, so that batches of nearly equal
 // sizes (ragged ones) find each other's buffers again.
@@ -70,6 +71,9 @@ class Pool {
         return memory;
       }
       ++stats_.fresh;
+      // Sizes that nobody asks for any more make way for others.
+      const size_t all = stats_.in_use + shelves_.bytes(), most = stats_.peak + kSpare;
+      if (all > most) shelves_.shed(all - most, system_free);
     }
     return system_allocate(capacity);
   }

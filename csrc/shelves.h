@@ -1,6 +1,7 @@
 // Shelves: free memory by its capacity.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -26,6 +27,23 @@ class Shelves {
   }
 
   size_t bytes() const { return bytes_; }
+
+  // Takes at least so many bytes, if there are so many, of what there is most of and what is
+  // coldest: release(memory, capacity) is called for each.
+  template <class Release>
+  void shed(size_t bytes, Release release) {
+    const auto held = [](const Shelf& shelf) { return shelf.memory.size() * shelf.capacity; };
+    for (size_t left = std::min(bytes, bytes_); left != 0;) {
+      Shelf& shelf =
+          *std::max_element(shelves_.begin(), shelves_.end(),
+                            [&](const Shelf& a, const Shelf& b) { return held(a) < held(b); });
+      const size_t n = std::min(shelf.memory.size(), (left - 1) / shelf.capacity + 1);
+      for (size_t i = 0; i < n; ++i) release(shelf.memory[i], shelf.capacity);
+      shelf.memory.erase(shelf.memory.begin(), shelf.memory.begin() + static_cast<ptrdiff_t>(n));
+      bytes_ -= n * shelf.capacity;
+      left -= std::min(left, n * shelf.capacity);
+    }
+  }
 
   // Takes all: release(memory, capacity) is called for each.
   template <class Release>
