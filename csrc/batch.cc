@@ -8,12 +8,6 @@
 #include "kernels/copier.h"
 
 namespace headrace {
-namespace {
-
-constexpr size_t kFar = size_t{1} << 20;  // arrays of this size do not stay in a core's cache
-
-}  // namespace
-
 Batch::Batch(std::shared_ptr<const BatchLayout> layout)
     : layout_(std::move(layout)),
       longest_(layout_->columns().size()),
@@ -26,8 +20,7 @@ Batch::Batch(std::shared_ptr<const BatchLayout> layout)
   }
 }
 
-void Batch::open(uint64_t number) {
-  number_ = number;
+void Batch::open() {
   rows_ = 0;
   arenas_.clear();
   begins_.clear();
@@ -47,6 +40,11 @@ void Batch::open(uint64_t number) {
 uint8_t* Batch::fixed(size_t column) const {
   const BatchLayout::Place& place = layout_->place(column);
   return begins_[place.arena] + place.offset;
+}
+
+uint8_t* Batch::fixed_row(size_t c, size_t row) const {
+  const Column& column = layout_->columns()[c];
+  return fixed(c) + row * column.elements * size_of(column.type);
 }
 
 Batch::Places Batch::reserve(size_t c, const Amount& amount, size_t records) {
@@ -78,13 +76,14 @@ void Batch::store(Cells& cells, size_t first, size_t n, size_t row,
   for (size_t c = 0; c < cells.columns(); ++c) {
     const Column& column = layout_->columns()[c];
     if (!BatchLayout::grows(column)) {
-      const size_t row_size = column.elements * size_of(column.type);
-      cells.store_numbers(c, first, n, {fixed(c) + row * row_size, layout_->place(c).size >= kFar});
+      cells.store_numbers(c, first, n,
+                          {fixed_row(c, row), BatchLayout::is_far(layout_->place(c).size)});
       continue;
     }
     const Places& place = places[c];
     const BatchLayout::Hint& hint = layout_->hint(c);
-    const Cells::Target bytes{place.bytes.data, hint.bytes.load(std::memory_order_relaxed) >= kFar};
+    const Cells::Target bytes{place.bytes.data,
+                              BatchLayout::is_far(hint.bytes.load(std::memory_order_relaxed))};
     const auto data_begin = static_cast<int64_t>(place.bytes.begin);
     if (!BatchLayout::has_splits(column)) {
       cells.store_strings(c, first, n, data_begin, ends(c) + row * column.elements + 1, bytes);
@@ -105,7 +104,7 @@ void Batch::store_records(std::span<const ByteView> records, size_t row, const P
                           Outline* outline, size_t first) {
   auto end = static_cast<int64_t>(places.bytes.begin);
   uint8_t* out = places.bytes.data;
-  const Copier copy(layout_->hint(0).bytes.load(std::memory_order_relaxed) >= kFar);
+  const Copier copy(BatchLayout::is_far(layout_->hint(0).bytes.load(std::memory_order_relaxed)));
   for (size_t i = 0; i < records.size(); ++i) {
     if (outline != nullptr) {
       outline->bring(first + i, records[i].data, records[i].size, out);

@@ -21,13 +21,13 @@ class Batch {
  public:
   explicit Batch(std::shared_ptr<const BatchLayout> layout);
 
-  // Makes it an empty one with memory of its own, whatever it has been before. `number`: its place
-  // in the stream of batches.
-  void open(uint64_t number);
+  // Makes it an empty one with memory of its own, whatever it has been before.
+  void open();
 
   const BatchLayout& layout() const { return *layout_; }
   size_t rows() const { return rows_; }
-  uint64_t number() const { return number_; }
+  uint64_t number() const { return number_; }  // its place in the stream of batches
+  void set_number(uint64_t number) { number_ = number; }
 
   // --- while it is being filled ---
 
@@ -74,6 +74,7 @@ class Batch {
 
   Buffer& arena(size_t index) { return arenas_[index]; }  // may be moved away
   uint8_t* fixed(size_t column) const;                    // cells, offsets or splits; in an arena
+  uint8_t* fixed_row(size_t column, size_t row) const;    // cells
   GrowingArray& values(size_t column) { return values_[column]; }  // numbers, offsets of strings
   GrowingArray& bytes(size_t column) { return bytes_[column]; }
   size_t longest(size_t column) const { return longest_[column]; }  // kSequence: M

@@ -32,6 +32,8 @@ class BatchLayout {
   const Place& place(size_t column) const { return places_[column]; }
   const std::vector<size_t>& arenas() const { return arenas_; }  // their sizes
   bool grows() const { return grows_; }                          // any column does
+  // An array of this size does not stay in a core's cache.
+  static bool is_far(size_t size) { return size >= size_t{1} << 20; }
   bool pads() const { return pad_; }
   bool pads(size_t column) const { return pad_ && columns_[column].layout == Layout::kSequence; }
 

@@ -69,11 +69,11 @@ class Cells {
     bool far = false;
   };
 
-  // kFixed and kRaw numbers of records [first, first + n), to consecutive rows.
+  // kFixed and kRaw numbers of records [first, first + n), to consecutive rows; of all, to any.
   void store_numbers(size_t column, size_t first, size_t n, Target out);
+  void place_numbers(size_t column, std::span<uint8_t* const> rows, bool far);
 
-  // kRagged and kSequence: the ends of the rows: splits[i] = base + values of records
-  // [first, first + i].
+  // kRagged and kSequence: ends of rows: splits[i] = base + values of records [first, first + i].
   void store_splits(size_t column, size_t first, size_t n, int64_t base, int64_t* splits) const;
 
   // kRagged and kSequence numbers, amount().values of them.
@@ -129,6 +129,9 @@ class Cells {
   void fail(size_t record, const Column& column, const std::string& what);
   uint64_t single_default(const Column& column) const;
   void store_int64_lists(size_t column, size_t first, size_t n, int64_t* out);
+  void store_direct(size_t column, size_t first, size_t n, uint8_t* out);
+  template <class RowAt>
+  void store_rows(size_t column, size_t first, size_t n, bool far, const RowAt& row_at);
   void store_row(size_t column, uint64_t cell, size_t record, uint8_t* out);
   bool copy_int64s(uint64_t cell, size_t record, int64_t* out, size_t n);
   void copy_floats(uint64_t cell, size_t record, float* out, size_t n) const;

@@ -50,43 +50,60 @@ bool Cells::lies_between(size_t c, size_t end) const {
 
 void Cells::store_numbers(size_t c, size_t first, size_t n, Target target) {
   const Column& column = column_at(c);
-  uint8_t* const out = target.data;
-  const uint64_t* const cell = cells(c) + first;
+  if (is_direct(column)) return store_direct(c, first, n, target.data);
   const size_t row_size = column.elements * size_of(column.type);
-  if (is_direct(column)) {
-    if (column.type == Type::kInt64) {
-      std::memcpy(out, cell, n * sizeof(int64_t));
-    } else if (column.kind == Kind::kInt64) {
-      const auto* values = reinterpret_cast<const int64_t*>(cell);
-      for (size_t i = 0;; ++i) {
-        i += convert_int64s(values + i, n - i, column.type, out + i * row_size);
-        if (i == n) break;
-        fail(first + i, column, out_of_range(std::to_string(values[i]), column.type));
-      }
-    } else if (column.type == Type::kFloat32) {
-      for (size_t i = 0; i < n; ++i) {
-        const auto bits = static_cast<uint32_t>(cell[i]);
-        std::memcpy(out + i * sizeof bits, &bits, sizeof bits);
-      }
-    } else {
-      for (size_t i = 0; i < n; ++i) {
-        const auto value = std::bit_cast<float>(static_cast<uint32_t>(cell[i]));
-        if (convert_floats(&value, 1, column.type, out + i * row_size) != 1) {
-          fail(first + i, column, out_of_range(std::to_string(value), column.type));
-        }
+  store_rows(c, first, n, target.far, [&](size_t i) { return target.data + i * row_size; });
+}
+
+void Cells::place_numbers(size_t c, std::span<uint8_t* const> rows, bool far) {
+  if (!is_direct(column_at(c))) {
+    return store_rows(c, 0, rows.size(), far, [&](size_t i) { return rows[i]; });
+  }
+  for (size_t i = 0; i < rows.size(); ++i) store_direct(c, i, 1, rows[i]);
+}
+
+void Cells::store_direct(size_t c, size_t first, size_t n, uint8_t* out) {
+  const Column& column = column_at(c);
+  const uint64_t* const cell = cells(c) + first;
+  const size_t row_size = size_of(column.type);
+  if (column.type == Type::kInt64) {
+    std::memcpy(out, cell, n * sizeof(int64_t));
+  } else if (column.kind == Kind::kInt64) {
+    const auto* values = reinterpret_cast<const int64_t*>(cell);
+    for (size_t i = 0;; ++i) {
+      i += convert_int64s(values + i, n - i, column.type, out + i * row_size);
+      if (i == n) break;
+      fail(first + i, column, out_of_range(std::to_string(values[i]), column.type));
+    }
+  } else if (column.type == Type::kFloat32) {
+    for (size_t i = 0; i < n; ++i) {
+      const auto bits = static_cast<uint32_t>(cell[i]);
+      std::memcpy(out + i * sizeof bits, &bits, sizeof bits);
+    }
+  } else {
+    for (size_t i = 0; i < n; ++i) {
+      const auto value = std::bit_cast<float>(static_cast<uint32_t>(cell[i]));
+      if (convert_floats(&value, 1, column.type, out + i * row_size) != 1) {
+        fail(first + i, column, out_of_range(std::to_string(value), column.type));
       }
     }
-    return;
   }
+}
+
+template <class RowAt>
+void Cells::store_rows(size_t c, size_t first, size_t n, bool far, const RowAt& row_at) {
+  const Column& column = column_at(c);
+  const uint64_t* const cell = cells(c) + first;
+  const size_t row_size = column.elements * size_of(column.type);
   const bool copied = is_copied(column);
-  const Copier copy(target.far);
+  const Copier copy(far);
   for (size_t i = 0; i < n; ++i) {
     if (c == outlined_) {
-      outline_->bring(first + i, bytes_of(first + i, cell[i]), row_size, out + i * row_size);
+      outline_->bring(first + i, bytes_of(first + i, cell[i]), row_size, row_at(i));
     } else if (copied && Cell::form(cell[i]) == Cell::kPacked) {
-      copy(out + i * row_size, bytes_of(first + i, cell[i]), row_size);
+      copy(row_at(i), bytes_of(first + i, cell[i]), row_size);
     } else {
-      store_row(c, cell[i], first + i, out + i * row_size);
+      store_row(c, cell[i], first + i, row_at(i));
     }
   }
 }

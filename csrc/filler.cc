@@ -27,10 +27,7 @@ void Filler::fill(Batch& batch, size_t first, std::span<const ByteView> records,
     return ExactParser::Row{.index = first + record};
   };
   Lap lap(watch);
-  cells_->locate(records, row_of);
-  lap.end(Stage::kLocate);
-  cells_->measure();
-  lap.end(Stage::kDecode);
+  find(records, row_of, lap);
   for (size_t c = 0; c < cells_->columns(); ++c) {
     if (BatchLayout::grows(layout_->columns()[c])) {
       places_[c] = batch.reserve(c, cells_->amount(c, 0, n), n);
@@ -41,6 +38,35 @@ void Filler::fill(Batch& batch, size_t first, std::span<const ByteView> records,
     batch.fail(first + record, provenance(record).parse_error(error));
   }
   lap.end(Stage::kAssemble);
+}
+
+void Filler::place(std::span<const Target> targets, std::span<const ByteView> records,
+                   Stopwatch& watch, const std::function<Provenance(size_t record)>& provenance) {
+  if (records.empty()) return;
+  const Cells::RowOf row_of = [&](size_t record) {
+    return ExactParser::Row{.index = targets[record].row};
+  };
+  Lap lap(watch);
+  find(records, row_of, lap);
+  rows_.resize(records.size());
+  for (size_t c = 0; c < cells_->columns(); ++c) {
+    for (size_t i = 0; i < records.size(); ++i) {
+      rows_[i] = targets[i].batch->fixed_row(c, targets[i].row);
+    }
+    cells_->place_numbers(c, rows_, BatchLayout::is_far(layout_->place(c).size));
+  }
+  for (const auto& [record, error] : cells_->errors()) {
+    const auto& [batch, row] = targets[record];
+    batch->fail(row, provenance(record).parse_error(error));
+  }
+  lap.end(Stage::kAssemble);
+}
+
+void Filler::find(std::span<const ByteView> records, const Cells::RowOf& row_of, Lap& lap) {
+  cells_->locate(records, row_of);
+  lap.end(Stage::kLocate);
+  cells_->measure();
+  lap.end(Stage::kDecode);
 }
 
 uint64_t Filler::take_slow_records() {

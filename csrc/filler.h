@@ -1,4 +1,5 @@
-// Filler: records from anywhere into consecutive rows of a batch that one thread fills alone.
+// Filler: records from anywhere into consecutive rows of a batch that one thread fills alone, or
+// into rows anywhere.
 #pragma once
 
 #include <cstdint>
@@ -37,13 +38,24 @@ class Filler {
   void fill(Batch& batch, size_t first, std::span<const ByteView> records, Stopwatch& watch,
             const std::function<Provenance(size_t record)>& provenance);
 
+  // The same for rows of any batches whose columns do not grow.
+  struct Target {
+    Batch* batch;
+    size_t row;
+  };
+  void place(std::span<const Target> targets, std::span<const ByteView> records, Stopwatch& watch,
+             const std::function<Provenance(size_t record)>& provenance);
+
   // Records that took the slow path since the last call.
   uint64_t take_slow_records();
 
  private:
+  void find(std::span<const ByteView> records, const Cells::RowOf& row_of, Lap& lap);
+
   const std::shared_ptr<const BatchLayout> layout_;
   std::optional<Cells> cells_;
   std::vector<Batch::Places> places_;
+  std::vector<uint8_t*> rows_;
   uint64_t slow_ = 0;
 };
 

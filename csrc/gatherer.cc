@@ -8,6 +8,9 @@
 namespace headrace {
 namespace {
 
+// Buffers of blocks: a window holds many that are half empty, unless records are placed.
+constexpr uint64_t kKeptBlock = uint64_t{256} << 10, kPassingBlock = uint64_t{512} << 10;
+
 // Half of a budget is for the window, the other for batches.
 uint64_t most_kept(const LoaderOptions& options) {
   return options.memory != 0 ? options.memory / 2 : std::numeric_limits<uint64_t>::max();
@@ -22,11 +25,13 @@ Gatherer::Gatherer(const LoaderJob& job, std::shared_ptr<const BatchLayout> layo
       parts_(job.verbs),
       most_kept_(most_kept(job.options)),
       reader_(job.files, job.options.verify, /*may_gather=*/false),
-      streams_(job.files, Streams::Rules::of(job)),
+      placer_(job, parts_, *layout_, outbox),
+      streams_(job.files,
+               Streams::Rules::of(job, placer_.horizon() != 0 ? kPassingBlock : kKeptBlock)),
       inner_(parts_.before),
       outer_(parts_.behind),
       outer_has_verbs_(!parts_.behind.empty()),
-      mixer_(parts_.shuffle),
+      mixer_(parts_.shuffle, placer_.horizon()),
       open_job_(std::make_unique<RowJob>()) {}
 
 // --- positions ---
@@ -65,13 +70,17 @@ void Gatherer::work() {
   RowParser parser(job_, layout_, reader_, outbox_.stopwatch());
   Lock lock(mutex_);
   while (!stopped_) {
+    if (!place_jobs_.empty()) {
+      place(parser, lock);
+      continue;
+    }
     if (news_ && jobs_.size() < kEnoughJobs && have_order(lock)) continue;
     if (!jobs_.empty()) {
       parse(parser, lock);
     } else if (done_) {
       return;
     } else if (auto errand = streams_.claim()) {
-      fetch(std::move(errand), lock);
+      fetch(std::move(errand), parser, lock);
     } else {
       wait(lock);
     }
@@ -87,6 +96,7 @@ bool Gatherer::have_order(Lock& lock) {
   lock.unlock();
   Lap lap(outbox_.stopwatch());
   advance();
+  hand_out_placed();
   lap.end(Stage::kOrder);
   lock.lock();
   news_ = news_ || enough_;
@@ -102,6 +112,7 @@ void Gatherer::parse(RowParser& parser, Lock& lock) {
   outbox_.release(job->batch);
   job->rows.clear();
   job->places.clear();
+  job->has_placed = false;
   lock.lock();
   slow_records_ += parser.take_slow_records();
   bytes_read_again_ += parser.take_bytes_read();
@@ -109,11 +120,34 @@ void Gatherer::parse(RowParser& parser, Lock& lock) {
   spare_jobs_.push_back(std::move(job));
 }
 
-void Gatherer::fetch(std::unique_ptr<Streams::Errand> errand, Lock& lock) {
+// The latest first: its records are in this thread's cache, if they are in any.
+void Gatherer::place(RowParser& parser, Lock& lock) {
+  std::unique_ptr<PlaceJob> job = std::move(place_jobs_.back());
+  place_jobs_.pop_back();
+  if (news_ || !place_jobs_.empty()) wake_one();
+  lock.unlock();
+  parser.place(*job);
+  lock.lock();
+  slow_records_ += parser.take_slow_records();
+  placed_[job->number - done_placing_] = true;
+  for (; !placed_.empty() && placed_.front(); ++done_placing_) placed_.pop_front();
+  if (placed_.empty()) news_ = true;
+  spare_place_jobs_.push_back(std::move(job));
+  while (!unplaced_.empty() && unplaced_.front().first <= done_placing_) {
+    Batch* const batch = unplaced_.front().second;
+    unplaced_.pop_front();
+    lock.unlock();
+    outbox_.release(batch);
+    lock.lock();
+  }
+}
+
+void Gatherer::fetch(std::unique_ptr<Streams::Errand> errand, RowParser& parser, Lock& lock) {
   wake_one();  // there may be more
   lock.unlock();
   Lap lap(outbox_.stopwatch());
   if (!errand->have_bytes) {
+    errand->block->piece.memory = parser.take_memory();
     errand->read();
     lap.end(Stage::kRead);
     lock.lock();

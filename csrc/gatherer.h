@@ -2,7 +2,8 @@
 //
 // Blocks of files are read and checked in parallel; one thread at a time has the order, in which
 // their records pass the verbs and the window of a shuffle and become rows; a batch whose rows are
-// all known is parsed by one thread. A thread that cannot have the order does something else.
+// all known is parsed by one thread. Large rows of fixed size are placed: parsed when they come in
+// (placer.h). A thread that cannot have the order does something else.
 #pragma once
 
 #include <atomic>
@@ -10,10 +11,12 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "mixer.h"
 #include "pipeline.h"
+#include "placer.h"
 #include "row_parser.h"
 #include "streams.h"
 
@@ -41,7 +44,8 @@ class Gatherer final : public Pipeline {
 
   bool have_order(Lock& lock);
   void parse(RowParser& parser, Lock& lock);
-  void fetch(std::unique_ptr<Streams::Errand> errand, Lock& lock);
+  void place(RowParser& parser, Lock& lock);
+  void fetch(std::unique_ptr<Streams::Errand> errand, RowParser& parser, Lock& lock);
   void wait(Lock& lock);
   void wake_one();
   Provenance provenance(const RowJob::Row& row);
@@ -52,6 +56,9 @@ class Gatherer final : public Pipeline {
   Streams::Next next();
   void feed();
   void meet(RecordBlock& block);
+  Window::Entry place(Window::Entry record, const RecordBlock& block);
+  void hand_out_placed();
+  bool placing();
   size_t room() const;
   Plan::Step next_out(size_t available);
   template <class Next>
@@ -74,6 +81,7 @@ class Gatherer final : public Pipeline {
   const ShuffleParts parts_;
   const uint64_t most_kept_;  // bytes of the window in memory
   FrameReader reader_;
+  Placer placer_;  // the order's
 
   // Held for short moments only, also by who has the order. What it guards:
   mutable std::mutex mutex_;
@@ -84,6 +92,10 @@ class Gatherer final : public Pipeline {
   bool done_ = false;
   Streams streams_;  // but for what is the order's
   std::deque<std::unique_ptr<RowJob>> jobs_;
+  std::vector<std::unique_ptr<PlaceJob>> place_jobs_, spare_place_jobs_;
+  std::deque<bool> placed_;  // of the jobs from number done_placing_ on: whether they are done
+  uint64_t done_placing_ = 0;
+  std::deque<std::pair<uint64_t, Batch*>> unplaced_;  // closed, held until so many jobs are done
   std::vector<std::unique_ptr<RowJob>> spare_jobs_;
   std::vector<RowParser::Lent> returned_;  // to the window, by threads that do not have the order
   uint64_t records_ = 0, slow_records_ = 0, bytes_read_again_ = 0;
@@ -96,10 +108,12 @@ class Gatherer final : public Pipeline {
   Plan outer_;  // behind it
   bool outer_has_verbs_;
   Mixer mixer_;
+  uint64_t first_draw_ = 0;  // what the number of a draw is counted from to be that of a row
   uint64_t pass_ = 0;
-  uint64_t accepted_ = 0;  // records at the head of the source that the inner plan lets pass
-  size_t untold_ = 0;      // of those, taken here but not yet from the streams
-  bool draining_ = false;  // the shuffle's input has ended
+  uint64_t accepted_ = 0;   // records at the head of the source that the inner plan lets pass
+  size_t untold_ = 0;       // of those, taken here but not yet from the streams
+  bool draining_ = false;   // the shuffle's input has ended,
+  bool displaced_ = false;  // and what is placed is elsewhere than it should be
   bool ended_ = false;
   bool enough_ = false;  // jobs to be done, for now
   Batch* batch_ = nullptr;

@@ -22,6 +22,12 @@ void Gatherer::advance() {
   while (!ended_) {
     if (batch_ == nullptr && (enough_ || !has_room())) return;
     if (draining_) {
+      if (!displaced_) {
+        hand_out_placed();
+        if (placing()) return;  // these rows will be written by others
+        placer_.clear();
+        displaced_ = true;
+      }
       if (mixer_.left() == 0) {
         after_output(outer_.source_ended());
       } else {
@@ -100,13 +106,18 @@ void Gatherer::feed() {
   const size_t n = std::min<uint64_t>(accepted_, streams_.available());
   if (mixer_.steady()) {
     const Plan::Step step = next_out(n);
-    uint64_t bytes = 0;
-    emit(step, [&] {
-      const Window::Entry in = entry();
-      bytes += in.size;
-      return mixer_.exchange(in);
-    });
-    mixer_.entered(block.segment, static_cast<uint32_t>(step.count), bytes);
+    if (block.shared) {
+      if (placer_.is_elsewhere(block)) hand_out_placed();
+      emit(step, [&] { return mixer_.exchange(place(entry(), block)); });
+    } else {
+      uint64_t bytes = 0;
+      emit(step, [&] {
+        const Window::Entry in = entry();
+        bytes += in.size;
+        return mixer_.exchange(in);
+      });
+      mixer_.entered(block.segment, static_cast<uint32_t>(step.count), bytes);
+    }
     accepted_ -= step.count;
     untold_ = step.count;
     emitted();
@@ -115,6 +126,39 @@ void Gatherer::feed() {
     accepted_ -= untold_;
   }
   settle();
+}
+
+// The record that goes in next is parsed now, for the row that it will be drawn for, unless that is
+// far.
+Window::Entry Gatherer::place(Window::Entry record, const RecordBlock& block) {
+  Window& window = mixer_.window();
+  const uint64_t draw = mixer_.draw_of_next();
+  mixer_.entered();
+  if (draw == Forecast::kFar || !placer_.place(batch_, draw - first_draw_, window, record, block)) {
+    return window.keep(record, block.piece.bytes.data - block.piece.lead() + record.at);
+  }
+  window.add_placed(record.segment);
+  record.placed = 1;
+  return record;
+}
+
+void Gatherer::hand_out_placed() {
+  std::unique_ptr<PlaceJob> job = placer_.take_job();
+  if (!job) return;
+  std::lock_guard lock(mutex_);
+  job->number = done_placing_ + placed_.size();
+  placed_.push_back(false);
+  place_jobs_.push_back(std::move(job));
+  if (!spare_place_jobs_.empty()) {
+    placer_.recycle(std::move(spare_place_jobs_.back()));
+    spare_place_jobs_.pop_back();
+  }
+  wake_one();
+}
+
+bool Gatherer::placing() {
+  std::lock_guard lock(mutex_);
+  return !placed_.empty();
 }
 
 // A block of which nothing has been seen yet: it becomes a segment, with its memory if that may be
@@ -128,6 +172,10 @@ void Gatherer::meet(RecordBlock& block) {
     }
   }
   const uint64_t size = block.next_offset - block.offset_of(block.records.front());
+  // If it is not shared, all its records wait in the window.
+  if (placer_.horizon() != 0 && mixer_.steady()) {
+    block.shared = std::make_shared<Buffer>(std::move(block.piece.memory));
+  }
   const bool keep = !mixer_.shuffles() || mixer_.window().memory() + size <= most_kept_;
   block.segment = mixer_.add_segment(keep ? std::move(block.piece.memory) : Buffer(), size,
                                      {block.ordinal, block.piece.offset - block.piece.lead(),
@@ -159,9 +207,19 @@ void Gatherer::emit(const Plan::Step& step, Next next) {
   std::vector<RowJob::Row>& rows = open_job_->rows;
   Window& window = mixer_.window();
   const size_t first = rows.size();
+  if (mixer_.shuffles()) first_draw_ = mixer_.drawn() - first;
   rows.resize(first + step.count);
   for (size_t i = first; i < rows.size(); ++i) {
-    const Window::Entry record = next();
+    Window::Entry record = next();
+    if (record.placed != 0) {
+      if (!draining_) {
+        window.take_placed(record);
+        rows[i].segment = Window::kNone;
+        open_job_->has_placed = true;
+        continue;
+      }
+      window.displace(record);
+    }
     rows[i] = {window.take(record), record.size, record.segment, record.index, record.at};
     open_bytes_ += record.size;
     if (rows[i].data != nullptr) continue;
@@ -184,11 +242,13 @@ void Gatherer::emitted() {
 // Tells the streams what has been taken.
 void Gatherer::settle() {
   if (untold_ == 0) return;
-  const RecordBlock& block = *streams_.block();
+  RecordBlock& block = *streams_.block();
   const bool whole = streams_.first() + untold_ == block.records.size();
   streams_.take(untold_);
   untold_ = 0;
   if (!whole) return;
+  block.shared.reset();
+  hand_out_placed();
   mixer_.let_go(block.segment);
 }
 
@@ -226,7 +286,7 @@ void Gatherer::begin_pass() {
 void Gatherer::restart() {
   mixer_.begin_again();
   accepted_ = untold_ = 0;
-  draining_ = false;
+  draining_ = displaced_ = false;
   inner_.begin_again();
   begin_pass();
   // Of single examples the consumer must be able to tell which iteration each belongs to.
@@ -234,7 +294,7 @@ void Gatherer::restart() {
 }
 
 void Gatherer::open_batch() {
-  batch_ = outbox_.open();
+  batch_ = outbox_.open(placer_.next());
   open_job_->batch = batch_;
 }
 
@@ -248,7 +308,15 @@ void Gatherer::close_batch(bool drop) {
     end.plan = inner_.counters();
   }
   end.ended = ended_;
+  hand_out_placed();
   batch_->hold();
+  {
+    std::lock_guard lock(mutex_);
+    if (!placed_.empty()) {
+      batch_->hold();
+      unplaced_.emplace_back(done_placing_ + placed_.size(), batch_);
+    }
+  }
   outbox_.close(batch_, open_job_->rows.size(), end, drop);
   batch_ = nullptr;
   open_bytes_ = 0;

@@ -1,6 +1,7 @@
 #include "mixer.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace headrace {
 
@@ -25,6 +26,7 @@ void Mixer::begin_again() {
   let_go_all();
   input_ = 0;
   refill_ = {};
+  forecast_.reset();
   shuffle_.emplace(static_cast<uint64_t>(verb_->a), verb_->seeds.iterator(++iteration_));
 }
 
@@ -60,6 +62,20 @@ void Mixer::let_go_all() {
   arriving_.clear();
 }
 
+// The window is one short of being full.
+void Mixer::foresee() {
+  const auto size = static_cast<uint64_t>(verb_->a);
+  std::vector<uint32_t> ring(size);
+  if (shuffle_->drawn() == 0) {
+    std::iota(ring.begin(), ring.end(), 0u);
+  } else {
+    refill_.tell(ring);
+    ring[input_ % size] = static_cast<uint32_t>(input_);
+  }
+  forecast_.emplace(verb_->seeds.iterator(iteration_), shuffle_->drawn(), std::move(ring),
+                    horizon_);
+}
+
 // It had gone in before the restart.
 void Mixer::put_back(const Window::Entry& record) {
   if (const auto place = refill_.place(input_)) {
@@ -72,7 +88,7 @@ void Mixer::merge() {
   if (!shuffle_ || !window_.choose()) return;
   survivors_.clear();
   shuffle_->each([&](Window::Entry& record) {
-    if (record.segment != Window::kNone && window_.chosen(record.segment)) {
+    if (record.segment != Window::kNone && !record.placed && window_.chosen(record.segment)) {
       survivors_.push_back(&record);
     }
   });

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "forecast.h"
 #include "plan.h"
 #include "position.h"
 #include "refill.h"
@@ -16,8 +17,9 @@ namespace headrace {
 // One thread at a time.
 class Mixer {
  public:
-  // `shuffle` must outlive it; null: records come out as they go in.
-  explicit Mixer(const Verb* shuffle) : verb_(shuffle) {}
+  // `shuffle` must outlive it; null: records come out as they go in. `horizon`: draws ahead that
+  // may be asked for.
+  explicit Mixer(const Verb* shuffle, uint64_t horizon = 0) : verb_(shuffle), horizon_(horizon) {}
 
   bool shuffles() const { return verb_ != nullptr; }
   Window& window() { return window_; }
@@ -50,7 +52,8 @@ class Mixer {
     }
     ++input_;
   }
-  // Some of a segment one after another, which are counted behind that by entered().
+  // Some of a segment one after another, which are counted behind that by entered(), as for
+  // Window::add().
   Window::Entry exchange(const Window::Entry& record) {
     return shuffle_ ? shuffle_->exchange(record) : record;
   }
@@ -58,25 +61,38 @@ class Mixer {
     window_.add(segment, records, bytes);
     input_ += records;
   }
+  // One that is placed, or kept elsewhere.
+  void entered() { ++input_; }
+  // The draw of this iteration that will give what the next exchange() brings in; Forecast::kFar if
+  // that is beyond the horizon.
+  uint64_t draw_of_next() {
+    if (!forecast_) foresee();
+    return forecast_->draw_of(input_);
+  }
 
   // Once the source has ended.
   uint64_t left() const { return shuffle_->pushed() - shuffle_->drawn(); }
+  uint64_t drawn() const { return shuffle_->drawn(); }
   Window::Entry draw() { return shuffle_->draw(); }
 
   // A record that came out and is not wanted.
   void discard(const Window::Entry& record) {
+    if (record.placed) return window_.take_placed(record);
     window_.take(record);
     window_.give_back(record.segment, 1);
   }
 
  private:
+  void foresee();
   void put_back(const Window::Entry& record);
   void merge();
 
   const Verb* const verb_;
+  const uint64_t horizon_;
   Window window_;
   std::optional<Shuffle<Window::Entry>> shuffle_;
   Refill refill_;
+  std::optional<Forecast> forecast_;  // once it has been asked for something
   uint64_t iteration_ = 0;
   uint64_t input_ = 0;              // records that have gone into the shuffle in this iteration
   uint32_t mark_ = Window::kNone;   // the latest

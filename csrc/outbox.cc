@@ -50,7 +50,7 @@ uint64_t Outbox::portion() const {
   return limits_.memory / kPortions / std::max<uint64_t>(layout_->expected_memory(), 1);
 }
 
-Batch* Outbox::open() {
+std::unique_ptr<Batch> Outbox::make() {
   std::unique_ptr<Batch> batch;
   {
     std::lock_guard lock(mutex_);
@@ -60,10 +60,14 @@ Batch* Outbox::open() {
     }
   }
   if (!batch) batch = std::make_unique<Batch>(layout_);
-  batch->open(opened_);
+  batch->open();
+  return batch;
+}
+
+Batch* Outbox::open(std::unique_ptr<Batch> batch) {
   Batch* const opened = batch.get();
   std::lock_guard lock(mutex_);
-  ++opened_;
+  batch->set_number(opened_++);
   slots_.push_back({std::move(batch), {}});
   return opened;
 }

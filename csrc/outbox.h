@@ -38,8 +38,11 @@ class Outbox {
   // How many batches may be opened then, before the next look.
   uint64_t portion() const;
 
-  // A new batch behind all others, held open for its assigner until close().
-  Batch* open();
+  // A new batch, and behind all others, held open for its assigner until close(). One that has
+  // been made before may have rows already.
+  std::unique_ptr<Batch> make();
+  Batch* open(std::unique_ptr<Batch> batch);
+  Batch* open() { return open(make()); }
 
   // The batch has all its rows assigned; the stream goes on at `end`. A dropped one is never handed
   // out, unless it has failed.

@@ -42,7 +42,7 @@ std::unique_ptr<Batch> parse(std::span<const ByteView> records, std::span<const 
   const auto layout = std::make_shared<BatchLayout>(schema->columns(), records.size(),
                                                     /*pad=*/mode == ParseMode::kBatch);
   auto batch = std::make_unique<Batch>(layout);
-  batch->open(0);
+  batch->open();
   batch->set_rows(records.size());
   Cells cells(schema, mode);
   std::vector<Batch::Places> places(schema->size());

@@ -24,6 +24,7 @@ struct LoaderOptions {
   bool verify = true;         // checksums of the data (those of lengths are always verified)
   bool locked_pages = false;  // of batches
   uint64_t block_size = 0;    // bytes of a file that a thread takes at a time; 0: a default
+  uint64_t least_placed = 0;  // bytes of a row of a window that may be placed ahead; 0: a default
 };
 
 // tf.data's interleaving of the files; one slot: one file after another.

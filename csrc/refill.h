@@ -24,6 +24,11 @@ class Refill {
               [](const auto& a, const auto& b) { return a.input < b.input; });
   }
 
+  // Puts the numbers of what the window held into a ring of them, by place.
+  void tell(std::vector<uint32_t>& ring) const {
+    for (const Wanted& wanted : wanted_) ring[wanted.place] = static_cast<uint32_t>(wanted.input);
+  }
+
   // Whether the record with this number had gone into the window before.
   bool knows(uint64_t input) const { return input < until_; }
 

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "record.h"
+
 namespace headrace {
 namespace {
 
@@ -23,41 +25,18 @@ Error changed(const Frames::Flawed& flawed, const FramePlace& at, const Provenan
 
 }  // namespace
 
-void RowParser::count(const RowJob& job) {
+void RowParser::count(std::span<const RowJob::Row> rows) {
   lent_.clear();
-  for (const RowJob::Row& row : job.rows) {
+  for (const RowJob::Row& row : rows) {
+    if (row.segment == Window::kNone) continue;
     if (row.segment >= counts_.size()) counts_.resize(row.segment + 1);
     if (counts_[row.segment]++ == 0) lent_.push_back({row.segment, 0});
   }
   for (Lent& lent : lent_) lent.records = std::exchange(counts_[lent.segment], 0);
 }
 
-void RowParser::parse(const RowJob& job, const ProvenanceOf& provenance) {
-  count(job);
-  auto next_place = job.places.begin();
-  for (size_t first = 0; first < job.rows.size(); first += records_.size()) {
-    records_.clear();
-    missing_.clear();
-    frames_.places.clear();
-    size_t bytes = 0;
-    for (size_t i = first;
-         i < job.rows.size() && bytes < Filler::kGroupBytes && i - first < Filler::kGroupRows;
-         ++i) {
-      const RowJob::Row& row = job.rows[i];
-      if (row.data == nullptr) {
-        missing_.push_back(records_.size());
-        frames_.places.push_back(*next_place++);
-      }
-      records_.push_back({row.data, row.size});
-      bytes += row.size;
-    }
-    if (!missing_.empty()) read_again(job, first, provenance);
-    filler_.fill(*job.batch, first, records_, watch_,
-                 [&](size_t record) { return provenance(job.rows[first + record]); });
-  }
-}
-
-void RowParser::read_again(const RowJob& job, size_t first, const ProvenanceOf& provenance) {
+template <class RowOf, class From>
+void RowParser::read_again(Batch& batch, const RowOf& row_of, const From& from) {
   Lap lap(watch_);
   reader_.read(frames_);
   bytes_read_ += frames_.bytes_read;
@@ -65,10 +44,64 @@ void RowParser::read_again(const RowJob& job, size_t first, const ProvenanceOf& 
   for (const Frames::Flawed& flawed : frames_.flawed) {
     const size_t record = missing_[flawed.record];
     records_[record] = {kNoRecord, 0};
-    job.batch->fail(first + record, changed(flawed, frames_.places[flawed.record],
-                                            provenance(job.rows[first + record])));
+    batch.fail(row_of(record), changed(flawed, frames_.places[flawed.record], from(record)));
   }
   lap.end(Stage::kRead);
+}
+
+void RowParser::parse(const RowJob& job, const ProvenanceOf& provenance) {
+  count(job.rows);
+  auto next_place = job.places.begin();
+  for (size_t first = 0, next = 0; next < job.rows.size(); first = next) {
+    records_.clear();
+    targets_.clear();
+    missing_.clear();
+    frames_.places.clear();
+    size_t bytes = 0;
+    for (;
+         next < job.rows.size() && bytes < Filler::kGroupBytes && next - first < Filler::kGroupRows;
+         ++next) {
+      const RowJob::Row& row = job.rows[next];
+      if (job.has_placed) {
+        if (row.segment == Window::kNone) continue;
+        targets_.push_back({job.batch, next});
+      }
+      if (row.data == nullptr) {
+        missing_.push_back(records_.size());
+        frames_.places.push_back(*next_place++);
+      }
+      records_.push_back({row.data, row.size});
+      bytes += row.size;
+    }
+    const auto row_of = [&](size_t record) {
+      return job.has_placed ? targets_[record].row : first + record;
+    };
+    const auto from = [&](size_t record) { return provenance(job.rows[row_of(record)]); };
+    if (!missing_.empty()) read_again(*job.batch, row_of, from);
+    if (job.has_placed) {
+      filler_.place(targets_, records_, watch_, from);
+    } else {
+      filler_.fill(*job.batch, first, records_, watch_, from);
+    }
+  }
+}
+
+void RowParser::place(PlaceJob& job) {
+  records_.clear();
+  targets_.clear();
+  for (const PlaceJob::Row& row : job.rows) {
+    records_.push_back({job.begin + row.at, row.size});
+    targets_.push_back({row.batch, row.row});
+  }
+  filler_.place(targets_, records_, watch_, [&](size_t record) {
+    const PlaceJob::Row& row = job.rows[record];
+    return Provenance{reader_.path(job.origin.file),
+                      static_cast<int64_t>(job.origin.ordinal + row.index),
+                      static_cast<int64_t>(job.origin.offset + row.at - kHeaderSize)};
+  });
+  job.rows.clear();
+  if (job.memory.use_count() == 1) memory_ = std::move(*job.memory);
+  job.memory.reset();
 }
 
 }  // namespace headrace

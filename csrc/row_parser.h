@@ -1,5 +1,5 @@
-// RowParser: the rows of a batch, parsed by one thread from wherever their records lie, in memory
-// or in files.
+// RowParser: rows of batches, parsed by one thread from wherever their records lie, in memory or in
+// files.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,7 @@
 #include "filler.h"
 #include "frame_reader.h"
 #include "pipeline.h"
+#include "window.h"
 
 namespace headrace {
 
@@ -20,11 +21,27 @@ namespace headrace {
 struct RowJob {
   struct Row {
     const uint8_t* data;                // null: the record is to be read again
-    uint32_t size, segment, index, at;  // the segment and the place in it that it is lent from
+    uint32_t size, segment, index, at;  // the segment and the place in it that it is lent from;
+                                        // Window::kNone: it is placed already
   };
   Batch* batch = nullptr;
   std::vector<Row> rows;
+  bool has_placed = false;
   std::vector<FramePlace> places;  // of the records to be read again, in the order of their rows
+};
+
+// Records of a block whose rows are known before their batches are due.
+struct PlaceJob {
+  struct Row {
+    uint32_t at, size, index;  // in the block
+    uint32_t row;
+    Batch* batch;
+  };
+  std::vector<Row> rows;
+  std::shared_ptr<Buffer> memory;  // of the block
+  const uint8_t* begin = nullptr;  // there, a record that would be at 0,
+  Window::Origin origin{};         // and where that would come from
+  uint64_t number = 0;             // of jobs
 };
 
 // Of one thread. Scratch, reused.
@@ -38,6 +55,9 @@ class RowParser {
   // A record that cannot be read again as it was fails its row, as one that does not parse does.
   using ProvenanceOf = std::function<Provenance(const RowJob::Row&)>;
   void parse(const RowJob& job, const ProvenanceOf& provenance);
+  // Gives the memory of the job up, and keeps it for the next block, if nobody else has it.
+  void place(PlaceJob& job);
+  Buffer take_memory() { return std::move(memory_); }
 
   // What can be given back when the job is done: so many records of a segment. Until the next.
   struct Lent {
@@ -50,14 +70,17 @@ class RowParser {
   uint64_t take_bytes_read() { return std::exchange(bytes_read_, 0); }
 
  private:
-  void count(const RowJob& job);
-  void read_again(const RowJob& job, size_t first, const ProvenanceOf& provenance);
+  void count(std::span<const RowJob::Row> rows);
+  template <class RowOf, class From>
+  void read_again(Batch& batch, const RowOf& row_of, const From& from);
 
   Filler filler_;
   FrameReader& reader_;
   Stopwatch& watch_;
-  std::vector<ByteView> records_;  // of a group of rows
-  std::vector<size_t> missing_;    // of those
+  std::vector<ByteView> records_;        // of a group of rows
+  std::vector<Filler::Target> targets_;  // these
+  std::vector<size_t> missing_;          // of the records
+  Buffer memory_;
   Frames frames_;
   uint64_t bytes_read_ = 0;
   std::vector<Lent> lent_;

@@ -7,15 +7,13 @@
 namespace headrace {
 namespace {
 
-// A block's, with what is read behind it. A window holds many that are half empty.
-constexpr uint64_t kBuffer = uint64_t{256} << 10;
 constexpr uint64_t kUnframed = 4;                // blocks of a file that are read at the same time
 constexpr size_t kDense = 8;                     // records of a block
 constexpr uint64_t kLarge = uint64_t{32} << 10;  // bytes of a record
 
 }  // namespace
 
-Streams::Rules Streams::Rules::of(const LoaderJob& job) {
+Streams::Rules Streams::Rules::of(const LoaderJob& job, uint64_t buffer) {
   const uint64_t slots = job.interleaving.slots;
   return {.slots = slots,
           .turn_length = job.interleaving.turn_length,
@@ -23,7 +21,7 @@ Streams::Rules Streams::Rules::of(const LoaderJob& job) {
           .repeats = job.may_repeat(),
           .on_corruption = job.on_corruption,
           .verify = job.options.verify,
-          .block_size = job.block_size(kBuffer - BlockRead::kBehind - kSlop - Piece::kMostLead),
+          .block_size = job.block_size(buffer - BlockRead::kBehind - kSlop - Piece::kMostLead),
           .ahead = std::max<uint64_t>(8, 2 * slots)};
 }
 

@@ -31,7 +31,7 @@ class Streams {
     uint64_t block_size;
     uint64_t ahead;  // blocks read ahead of the order, all files together
 
-    static Rules of(const LoaderJob& job);
+    static Rules of(const LoaderJob& job, uint64_t buffer);  // bytes of a block, and a few behind
   };
 
   // Throws Error{kSystem} for a file that cannot be read; under kTf it gives that at its turn.

@@ -43,12 +43,23 @@ uint32_t Window::add_segment(Buffer memory, size_t size, const Origin& origin) {
 
 void Window::let_go(uint32_t number) {
   segments_[number].arriving = false;
-  end_if_empty(number);
+  settle(number);
 }
 
 void Window::give_back(uint32_t number, uint32_t records) {
   segments_[number].held -= records;
   free_if_unused(number);
+}
+
+void Window::displace(Entry& entry) {
+  Segment& segment = segments_[entry.segment];
+  ++segment.held;
+  --segment.placed;
+  if (segment.memory) {
+    segment.live_bytes += entry.size;
+    live_bytes_ += entry.size;
+  }
+  entry.placed = 0;
 }
 
 Window::Origin Window::origin(uint32_t number, uint32_t index, uint32_t at) const {
@@ -60,18 +71,27 @@ Window::Origin Window::origin(uint32_t number, uint32_t index, uint32_t at) cons
   return origin;
 }
 
-// Nothing of the segment will be drawn any more.
-void Window::end_if_empty(uint32_t number) {
+// What is not needed any more if nothing waits there, and if nothing will be drawn.
+void Window::settle(uint32_t number) {
   Segment& segment = segments_[number];
-  if (segment.live != 0 || segment.arriving) return;
-  memory_ -= segment.size;
-  if (segment.origin.mark != kNone) marks_.release(segment.origin.mark);
+  if (number == keeping_ && segment.live == 0) {  // and so nothing of its marks
+    segment.arriving = false;
+    keeping_ = kNone;
+  }
+  if (segment.arriving || segment.live != segment.placed) return;
+  memory_ -= std::exchange(segment.size, 0);
+  if (segment.live == 0) {
+    const uint32_t mark = std::exchange(segment.origin.mark, kNone);
+    if (mark != kNone) marks_.release(mark);
+  }
   free_if_unused(number);
 }
 
 void Window::free_if_unused(uint32_t number) {
   Segment& segment = segments_[number];
   if (segment.held != 0 || segment.arriving) return;
+  segment.memory = Buffer();
+  if (segment.live != 0) return;
   segment = Segment{};
   free_segments_.push_back(number);
 }
@@ -83,7 +103,8 @@ bool Window::choose() {
   std::vector<uint32_t> candidates;
   for (uint32_t i = 0; i < segments_.size(); ++i) {
     const Segment& segment = segments_[i];
-    if (segment.memory && segment.live != 0 && !segment.arriving) candidates.push_back(i);
+    if (segment.memory && segment.live != segment.placed && !segment.arriving)
+      candidates.push_back(i);
   }
   const auto share = [&](uint32_t i) {
     return static_cast<double>(segments_[i].live_bytes) / static_cast<double>(segments_[i].size);
@@ -101,6 +122,57 @@ bool Window::choose() {
   return true;
 }
 
+// For survivors of other segments.
+uint32_t Window::new_merged(size_t room) {
+  const uint32_t number = new_segment(Buffer(room + kSlop), 0);
+  Segment& segment = segments_[number];
+  std::memset(segment.memory.data() + room, 0, kSlop);
+  segment.origin.mark = kNone;
+  return number;
+}
+
+// Counts a record of another segment at the end of this one, where it is yet to be copied.
+Window::Entry Window::append(uint32_t number, const Entry& entry) {
+  const Origin origin = this->origin(entry.segment, entry.index, entry.at);
+  Segment& segment = segments_[number];
+  const Entry appended{number, static_cast<uint32_t>(segment.size), entry.size,
+                       static_cast<uint32_t>(segment.origins.size())};
+  segment.origins.push_back(origin);
+  segment.size += entry.size;
+  memory_ += entry.size;
+  ++segment.live;
+  ++segment.held;
+  segment.live_bytes += entry.size;
+  // The oldest of its marks.
+  uint32_t& mark = segment.origin.mark;
+  if (origin.mark != kNone && (mark == kNone || origin.mark < mark)) {
+    marks_.hold(origin.mark);
+    if (mark != kNone) marks_.release(mark);
+    mark = origin.mark;
+  }
+  return appended;
+}
+
+// Records that are already there may be being parsed: nothing is written where they are read, not
+// even in the bytes behind them.
+Window::Entry Window::keep(const Entry& entry, const uint8_t* data) {
+  const size_t size = entry.size + kSlop;
+  if (keeping_ != kNone) {
+    const Segment& segment = segments_[keeping_];
+    if (segment.memory.capacity() - kSlop < segment.size + size) {
+      let_go(std::exchange(keeping_, kNone));
+    }
+  }
+  if (keeping_ == kNone) keeping_ = new_merged(std::max(kMerged, size));
+  const Entry kept = append(keeping_, entry);
+  Segment& segment = segments_[keeping_];
+  std::memcpy(segment.memory.data() + kept.at, data, entry.size);
+  segment.size += kSlop;
+  memory_ += kSlop;
+  live_bytes_ += entry.size;
+  return kept;
+}
+
 void Window::move(std::span<Entry* const> entries) {
   uint64_t left = 0;
   for (const Entry* entry : entries) left += entry->size;
@@ -116,9 +188,7 @@ void Window::move(std::span<Entry* const> entries) {
     if (to == kNone || room - segments_[to].size < entry.size) {
       room = std::max<size_t>(std::min<uint64_t>(left, kMerged), entry.size);
       if (to != kNone) let_go(to);
-      to = new_segment(Buffer(room + kSlop), 0);
-      std::memset(segments_[to].memory.data() + room, 0, kSlop);
-      segments_[to].origin.mark = kNone;
+      to = new_merged(room);
       size_t n = 0;
       for (uint64_t bytes = 0; i + n < entries.size(); ++n) {
         if ((bytes += entries[i + n]->size) > room) break;
@@ -126,32 +196,17 @@ void Window::move(std::span<Entry* const> entries) {
       segments_[to].origins.reserve(n);
     }
     left -= entry.size;
-    const Origin origin = this->origin(entry.segment, entry.index, entry.at);
-    Segment &from = segments_[entry.segment], &target = segments_[to];
-    copy(target.memory.data() + target.size, data(entry), entry.size);
+    const Entry moved = append(to, entry);
+    copy(segments_[to].memory.data() + moved.at, data(entry), entry.size);
+    Segment& from = segments_[entry.segment];
     --from.live;
     --from.held;
     from.live_bytes -= entry.size;
-    const uint32_t emptied = from.live == 0 ? entry.segment : kNone;
-    entry = {to, static_cast<uint32_t>(target.size), entry.size,
-             static_cast<uint32_t>(target.origins.size())};
-    target.origins.push_back(origin);
-    target.size += entry.size;
-    memory_ += entry.size;
-    ++target.live;
-    ++target.held;
-    target.live_bytes += entry.size;
-    // The oldest of its marks.
-    uint32_t& mark = target.origin.mark;
-    if (origin.mark != kNone && (mark == kNone || origin.mark < mark)) {
-      marks_.hold(origin.mark);
-      if (mark != kNone) marks_.release(mark);
-      mark = origin.mark;
+    if (from.live == from.placed) {
+      chosen_[entry.segment] = 0;
+      settle(entry.segment);
     }
-    if (emptied != kNone) {
-      chosen_[emptied] = 0;
-      end_if_empty(emptied);
-    }
+    entry = moved;
   }
   if (to != kNone) let_go(to);
 }

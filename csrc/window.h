@@ -5,7 +5,9 @@
 // the records that are still to be drawn, the emptiest are merged: what lives in them is copied to
 // new ones, in one go, so that memory which others may be looking at never changes. So a window
 // costs about twice its records' bytes at most, and 40 bytes a record. A segment may also come
-// without memory: whoever draws one of its records reads it again. One thread at a time.
+// without memory: whoever draws one of its records reads it again. Records that are placed are
+// parsed as they come in, into the row of the batch that will have them: nothing of them is kept
+// but where they came from. One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -26,9 +28,10 @@ class Window {
   // A record that is to be drawn.
   struct Entry {
     uint32_t segment = kNone;
-    uint32_t at = 0;     // first byte of its data in the segment, had it memory
-    uint32_t size = 0;   // of its data
-    uint32_t index = 0;  // among the records of its segment
+    uint32_t at = 0;          // first byte of its data in the segment, had it memory
+    uint32_t size = 0;        // of its data
+    uint32_t index : 31 = 0;  // among the records of its segment
+    uint32_t placed : 1 = 0;
   };
 
   // Where a record came from: its file, its number and its data's offset in it, and the latest mark
@@ -56,6 +59,15 @@ class Window {
     to.live_bytes += bytes;
     live_bytes_ += bytes;
   }
+  // One that is placed.
+  void add_placed(uint32_t segment) {
+    ++segments_[segment].live;
+    ++segments_[segment].placed;
+  }
+
+  // Adds a record of a segment elsewhere: to memory for those that wait for long. It need not be
+  // added there.
+  Entry keep(const Entry& entry, const uint8_t* data);
 
   // Draws a record: its bytes, which stay, as its origin does, until it is given back; null if they
   // are not in memory.
@@ -67,9 +79,16 @@ class Window {
       live_bytes_ -= entry.size;
       data = segment.memory.data() + entry.at;
     }
-    if (--segment.live == 0) end_if_empty(entry.segment);
+    if (--segment.live == segment.placed) settle(entry.segment);
     return data;
   }
+  void take_placed(const Entry& entry) {
+    Segment& segment = segments_[entry.segment];
+    --segment.placed;
+    if (--segment.live == 0) settle(entry.segment);
+  }
+  // A placed record is not drawn when it was expected. Before it is taken.
+  void displace(Entry& entry);
   void give_back(uint32_t segment, uint32_t records);
   Origin origin(uint32_t segment, uint32_t index, uint32_t at) const;
 
@@ -79,13 +98,14 @@ class Window {
   void move(std::span<Entry* const> entries);
 
   uint64_t live_bytes() const { return live_bytes_; }  // in memory
-  uint64_t memory() const { return memory_; }          // of segments with live records
+  uint64_t memory() const { return memory_; }          // of segments with records that wait there
 
  private:
   struct Segment {
     Buffer memory;
-    uint32_t live = 0;  // records still to be drawn
-    uint32_t held = 0;  // those, and the drawn ones that have not been given back
+    uint32_t live = 0;    // records still to be drawn
+    uint32_t placed = 0;  // of those
+    uint32_t held = 0;    // the others, and the drawn ones that have not been given back
     uint64_t live_bytes = 0;
     size_t size = 0;              // bytes used of the memory, if there is one
     bool arriving = false;        // records are still being added
@@ -94,12 +114,15 @@ class Window {
   };
 
   uint32_t new_segment(Buffer memory, size_t size);
-  void end_if_empty(uint32_t segment);
+  uint32_t new_merged(size_t room);
+  Entry append(uint32_t segment, const Entry& entry);
+  void settle(uint32_t segment);
   void free_if_unused(uint32_t segment);
 
   std::vector<Segment> segments_;
   std::vector<uint8_t> chosen_;  // by segment
   std::vector<uint32_t> free_segments_;
+  uint32_t keeping_ = kNone;  // the latest segment of keep()
   Marks marks_;
   uint64_t live_bytes_ = 0, memory_ = 0;
 };

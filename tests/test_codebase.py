@@ -25,14 +25,14 @@ ROOMS = [
     "bytes error philox permutation position threads turn even stopwatch marks",
     "cuda_driver shelves",
     "locked_pages",
-    "kernels wire buffer window foresight shuffle refill",
+    "kernels wire buffer window foresight forecast shuffle refill",
     "source mapping landing schema cell",
     "record outline entry entry_order example parse_error exact sequence_feature sequence convert"
     " cells cells_store",
     "scan plan frame_reader",
     "growing_array batch_layout batch index index_build index_file extents fetcher selection",
-    "outbox blocks pipeline filler assigner block_read streams file_order mixer row_parser gatherer"
-    " gatherer_order lot picker parse loader writer",
+    "outbox blocks pipeline filler assigner block_read streams file_order mixer row_parser placer"
+    " gatherer gatherer_order lot picker parse loader writer",
     "bindings",
 ]
 ROOM_OF = {noun: number for number, room in enumerate(ROOMS) for noun in room.split()}

@@ -307,6 +307,23 @@ class TestWindows:
         grown = growth(to_the_end, windows(path, window, 20))
         assert grown < allowed + READ_AHEAD
 
+    @pytest.mark.parametrize("window", [2_000, 50_000])
+    def test_large_rows_that_are_placed_ahead(self, folder, window):
+        """The window's share may be batches that are still to come; and 64 MiB."""
+        row = hr.encode_example({"row": np.zeros(1024, np.float32)})
+        path = write_equal(folder / "rows4k.tfrecord", [row], 100 * MIB)
+        batches = (
+            hr.TFRecordDataset(path)
+            .repeat()
+            .parse_example({"row": hr.FixedLenFeature([1024], np.float32)})
+            .shuffle(window, 1)
+            .batch(256)
+            .take(window * 10 // 256)
+            .with_options(hr.Options(threads=2, prefetch=8))
+        )
+        allowed = 2 * window * len(row) + 40 * window + 64 * MIB
+        assert growth(to_the_end, batches) < allowed + READ_AHEAD
+
     def test_a_budget_bounds_them(self, files):
         """Of 80 MB; also behind a restore, beside the one that was stopped."""
         dataset = windows(files["wide"], 20_000, 3, memory_budget=16 * MIB)

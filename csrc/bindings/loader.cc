@@ -86,6 +86,8 @@ LoaderOptions options_of(const py::dict& given) {
       options.locked_pages = value.cast<bool>();
     else if (name == "block_size")
       options.block_size = value.cast<uint64_t>();
+    else if (name == "least_placed")
+      options.least_placed = value.cast<uint64_t>();
     else
       throw std::invalid_argument("unknown option: " + name);
   }

@@ -86,7 +86,7 @@ TEST_CASE("measuring and storing cells allocates nothing") {
     cells.measure();
     const auto layout = std::make_shared<BatchLayout>(schema->columns(), records.size(), true);
     Batch batch(layout);
-    batch.open(0);
+    batch.open();
     std::vector<Batch::Places> places(schema->size());
     for (size_t c = 0; c < schema->size(); ++c) {
       if (BatchLayout::grows(schema->columns()[c])) {

@@ -187,7 +187,7 @@ Values all_values(Batch& batch) {
 }
 
 void fill(Batch& batch, Cells& cells, size_t n) {
-  batch.open(0);
+  batch.open();
   batch.set_rows(n);
   std::vector<Batch::Places> places(cells.columns());
   for (size_t c = 0; c < cells.columns(); ++c) {
