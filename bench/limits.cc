@@ -1,6 +1,7 @@
 // The machine's own limits over cached TFRecord files: what it costs to read them, to check both
-// checksums of every record as well, to copy the payloads out on top of that, and to do so by way
-// of a window: in at one end, out from anywhere.
+// checksums of every record as well, and to copy the payloads out on top of that: to memory that is
+// used again and again, by way of a window (in at one end, out from anywhere), or at once to
+// anywhere in as much memory as the batches to come of a window take.
 //
 //   limits THREADS FILES...     prints GB/s of each, the best of four passes
 //
@@ -20,6 +21,7 @@
 #include <thread>
 #include <vector>
 
+#include "buffer.h"
 #include "kernels/kernels.h"
 
 namespace headrace {
@@ -28,9 +30,10 @@ namespace {
 constexpr size_t kPiece = 512 << 10;
 constexpr size_t kCopyTarget = 8 << 20;  // reused, as a pool's buffers are
 constexpr size_t kWindow = 32 << 20;     // of a thread
+constexpr size_t kAhead = 2 * kWindow;
 constexpr size_t kHeader = 12, kFooter = 4;
 
-enum class Work { kRead, kChecksum, kCopy, kWindow };
+enum class Work { kRead, kChecksum, kCopy, kWindow, kScatter };
 
 [[noreturn]] void fail(const std::string& what) {
   std::fprintf(stderr, "limits: %s\n", what.c_str());
@@ -43,6 +46,10 @@ class Worker {
   explicit Worker(Work work) : work_(work), piece_(2 * kPiece + kSlop) {
     if (work >= Work::kCopy) copies_.resize(kCopyTarget);
     if (work == Work::kWindow) window_.resize(kWindow);
+    if (work == Work::kScatter) {
+      ahead_ = Buffer(kAhead);
+      std::memset(ahead_.data(), 0, kAhead);
+    }
   }
 
   size_t read(const std::string& path) {
@@ -79,12 +86,19 @@ class Worker {
     }
     if (work_ >= Work::kCopy) {
       for (const ByteView& record : records_) copy_out(record);
+      kernels().end_far_copies();
     }
     std::memmove(piece_.data(), piece_.data() + at, have - at);
     return have - at;
   }
 
   void copy_out(ByteView record) {
+    if (work_ == Work::kScatter) {
+      const size_t row = (record.size + 63) / 64 * 64;
+      if (row > kAhead) fail("a record is larger than a window");
+      uint8_t* const to = ahead_.data() + random_() % (kAhead / row) * row;
+      return kernels().copy_far(to, record.data, record.size);
+    }
     if (work_ == Work::kWindow) {
       if (entered_ + record.size > window_.size()) entered_ = 0;
       if (record.size > window_.size()) window_.resize(record.size);
@@ -100,13 +114,15 @@ class Worker {
 
   Work work_;
   std::vector<uint8_t> piece_, copies_, window_;
+  Buffer ahead_;
   size_t copied_ = 0, entered_ = 0;
   std::mt19937_64 random_;
   std::vector<ByteView> records_;
 };
 
 double gigabytes_per_second(Work work, size_t threads, const std::vector<std::string>& paths) {
-  std::vector<Worker> workers(threads, Worker(work));
+  std::vector<Worker> workers;
+  for (size_t i = 0; i < threads; ++i) workers.emplace_back(work);
   double best = 0;
   for (int pass = 0; pass < 4; ++pass) {
     std::atomic<size_t> next = 0, bytes = 0;
@@ -135,7 +151,8 @@ int main(int argc, char** argv) {
   for (auto [work, name] : {std::pair{Work::kRead, "read"},
                             {Work::kChecksum, "read+checksum"},
                             {Work::kCopy, "read+checksum+copy"},
-                            {Work::kWindow, "read+checksum+window+copy"}}) {
+                            {Work::kWindow, "read+checksum+window+copy"},
+                            {Work::kScatter, "read+checksum+scatter"}}) {
     std::printf("%s %.2f\n", name,
                 headrace::gigabytes_per_second(work, static_cast<size_t>(threads), paths));
   }
