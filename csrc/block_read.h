@@ -19,6 +19,7 @@ struct RecordBlock {
   uint64_t ordinal = 0;  // of the first record in its file
   Piece piece;           // its memory may be moved away: what matters is where the bytes are
   std::shared_ptr<Buffer> shared;  // there, if it is
+  const void* reader = nullptr;    // the thread that has it in its cache
   std::vector<ByteView> records;
   uint64_t next_offset = 0;  // in the file, behind the last record
   bool ends_file = false;

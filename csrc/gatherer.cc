@@ -1,5 +1,6 @@
 #include "gatherer.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -70,18 +71,15 @@ void Gatherer::work() {
   RowParser parser(job_, layout_, reader_, outbox_.stopwatch());
   Lock lock(mutex_);
   while (!stopped_) {
-    if (!place_jobs_.empty()) {
-      place(parser, lock);
-      continue;
-    }
+    if (place(parser, kEnoughPlaceJobs, lock)) continue;
     if (news_ && jobs_.size() < kEnoughJobs && have_order(lock)) continue;
     if (!jobs_.empty()) {
       parse(parser, lock);
-    } else if (done_) {
+    } else if (done_ && place_jobs_.empty()) {
       return;
     } else if (auto errand = streams_.claim()) {
       fetch(std::move(errand), parser, lock);
-    } else {
+    } else if (!place(parser, 0, lock)) {
       wait(lock);
     }
   }
@@ -120,10 +118,17 @@ void Gatherer::parse(RowParser& parser, Lock& lock) {
   spare_jobs_.push_back(std::move(job));
 }
 
-// The latest first: its records are in this thread's cache, if they are in any.
-void Gatherer::place(RowParser& parser, Lock& lock) {
-  std::unique_ptr<PlaceJob> job = std::move(place_jobs_.back());
-  place_jobs_.pop_back();
+// A job of records that this thread has read, and so has in its cache; another one if there are
+// more than `most`. False if there is none.
+bool Gatherer::place(RowParser& parser, size_t most, Lock& lock) {
+  auto next = std::find_if(place_jobs_.begin(), place_jobs_.end(),
+                           [&](const auto& job) { return job->reader == &parser; });
+  if (next == place_jobs_.end()) {
+    if (place_jobs_.size() <= most) return false;
+    next = place_jobs_.begin();
+  }
+  std::unique_ptr<PlaceJob> job = std::move(*next);
+  place_jobs_.erase(next);
   if (news_ || !place_jobs_.empty()) wake_one();
   lock.unlock();
   parser.place(*job);
@@ -140,6 +145,7 @@ void Gatherer::place(RowParser& parser, Lock& lock) {
     outbox_.release(batch);
     lock.lock();
   }
+  return true;
 }
 
 void Gatherer::fetch(std::unique_ptr<Streams::Errand> errand, RowParser& parser, Lock& lock) {
@@ -165,6 +171,7 @@ void Gatherer::fetch(std::unique_ptr<Streams::Errand> errand, RowParser& parser,
   errand->complete();
   lap.end(Stage::kRead);
   errand->check();
+  errand->block->reader = &parser;
   lap.end(Stage::kChecksum);
   lock.lock();
   streams_.deliver(std::move(errand));

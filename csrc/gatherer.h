@@ -41,10 +41,11 @@ class Gatherer final : public Pipeline {
 
   // Batches whose rows are known and that nobody parses yet. Few: their records are in a cache.
   static constexpr size_t kEnoughJobs = 2;
+  static constexpr size_t kEnoughPlaceJobs = 4;  // that wait for the threads that have them cached
 
   bool have_order(Lock& lock);
   void parse(RowParser& parser, Lock& lock);
-  void place(RowParser& parser, Lock& lock);
+  bool place(RowParser& parser, size_t most, Lock& lock);
   void fetch(std::unique_ptr<Streams::Errand> errand, RowParser& parser, Lock& lock);
   void wait(Lock& lock);
   void wake_one();
@@ -56,7 +57,7 @@ class Gatherer final : public Pipeline {
   Streams::Next next();
   void feed();
   void meet(RecordBlock& block);
-  Window::Entry place(Window::Entry record, const RecordBlock& block);
+  Window::Entry place(const Window::Entry& record, const RecordBlock& block);
   void hand_out_placed();
   bool placing();
   size_t room() const;

@@ -130,7 +130,7 @@ void Gatherer::feed() {
 
 // The record that goes in next is parsed now, for the row that it will be drawn for, unless that is
 // far.
-Window::Entry Gatherer::place(Window::Entry record, const RecordBlock& block) {
+Window::Entry Gatherer::place(const Window::Entry& record, const RecordBlock& block) {
   Window& window = mixer_.window();
   const uint64_t draw = mixer_.draw_of_next();
   mixer_.entered();
@@ -138,8 +138,7 @@ Window::Entry Gatherer::place(Window::Entry record, const RecordBlock& block) {
     return window.keep(record, block.piece.bytes.data - block.piece.lead() + record.at);
   }
   window.add_placed(record.segment);
-  record.placed = 1;
-  return record;
+  return {record.segment, record.at, record.size, record.index, 1};
 }
 
 void Gatherer::hand_out_placed() {

@@ -46,6 +46,7 @@ bool Placer::place(Batch* open, uint64_t row, const Window& window, const Window
   if (!job_) {
     job_ = spare_ ? std::move(spare_) : std::make_unique<PlaceJob>();
     job_->memory = block.shared;
+    job_->reader = block.reader;
     job_->begin = block.piece.bytes.data - block.piece.lead();
     job_->origin = window.origin(record.segment, 0, 0);
   }

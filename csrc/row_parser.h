@@ -42,6 +42,7 @@ struct PlaceJob {
   const uint8_t* begin = nullptr;  // there, a record that would be at 0,
   Window::Origin origin{};         // and where that would come from
   uint64_t number = 0;             // of jobs
+  const void* reader = nullptr;    // of the block
 };
 
 // Of one thread. Scratch, reused.
