@@ -285,3 +285,47 @@ def random_chain_behind(rng):
     if "enumerate" in methods:  # a batch of pairs is not compared here
         verbs = [verb for verb in verbs if verb[0] != "enumerate"]
     return verbs
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    folder, numbers = tmp_path_factory.mktemp("large"), itertools.count()
+    return [
+        write_records(
+            folder / f"{i}",
+            [
+                hr.encode_example({"row": np.full(600, n, np.float32), "number": int(n)})
+                for n in itertools.islice(numbers, count)
+            ],
+        )
+        for i, count in enumerate((300, 0, 450, 1))
+    ]
+
+
+class TestWindowsOfLargeRows:
+    """They are written when they come in, to where they will be drawn."""
+
+    @pytest.mark.parametrize("seed", range(12))
+    def test_are_the_same(self, seed, large):
+        rng = random.Random(seed)
+        reads, window = rng.choice([None, 2, 3]), rng.choice([2, 40, 150, 700, 2000])
+        before, behind = rng.choice([1, 2]), rng.choice([1, 3])
+        batch = (rng.choice([128, 200]), rng.random() < 0.5)
+        spec = {
+            "row": tf.io.FixedLenFeature([600], tf.float32),
+            "number": tf.io.FixedLenFeature([], tf.int64),
+        }
+
+        def chain(module, parsed, parse):
+            records = module.TFRecordDataset(large, num_parallel_reads=reads)
+            rows = parsed(records).repeat(before).shuffle(window, seed).repeat(behind)
+            return without_read_ahead(parse(rows.batch(*batch)))
+
+        ours = chain(hr, lambda d: d.parse_example(spec), lambda d: d)
+        theirs = chain(
+            tf.data, lambda d: d, lambda d: d.map(lambda s: tf.io.parse_example(s, spec))
+        )
+        for _ in range(2):
+            for ours_batch, theirs_batch in zip(ours, theirs, strict=True):
+                for key in spec:
+                    assert np.array_equal(ours_batch[key], theirs_batch[key].numpy()), key
