@@ -52,11 +52,14 @@ class Placer {
   void clear() { ahead_.clear(); }
 
  private:
+  uint64_t most_bytes(uint64_t record) const;
+
   Outbox& outbox_;
   const size_t batch_rows_;
   uint64_t horizon_ = 0;
+  uint64_t window_ = 0;  // records
   uint64_t batch_bytes_ = 0;
-  uint64_t most_bytes_ = 0;                   // of batches and the window
+  uint64_t records_ = 0, bytes_ = 0;          // so far
   std::deque<std::unique_ptr<Batch>> ahead_;  // behind the open one
   std::unique_ptr<PlaceJob> job_, spare_;
 };
