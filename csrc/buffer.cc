@@ -17,7 +17,7 @@ namespace {
 
 constexpr size_t kHuge = size_t{2} << 20;
 constexpr size_t kFreeLimit = size_t{768} << 20;  // bytes kept for reuse
-constexpr size_t kSpare = size_t{128} << 20;       // of those, beside as much as was in use at once
+constexpr size_t kSpare = size_t{128} << 20;      // of those, beside as much as was in use at once
 
 // Sizes are rounded up to one of four steps per power of two, so that batches of nearly equal
 // sizes (ragged ones) find each other's buffers again.

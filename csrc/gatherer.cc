@@ -75,8 +75,8 @@ void Gatherer::work() {
     if (news_ && jobs_.size() < kEnoughJobs && have_order(lock)) continue;
     if (!jobs_.empty()) {
       parse(parser, lock);
-    } else if (done_ && place_jobs_.empty()) {
-      return;
+    } else if (done_) {
+      if (!place(parser, 0, lock)) return;
     } else if (auto errand = streams_.claim()) {
       fetch(std::move(errand), parser, lock);
     } else if (!place(parser, 0, lock)) {

@@ -12,10 +12,12 @@ constexpr uint64_t kLeastBatch = uint64_t{256} << 10;  // bytes: each is made by
 constexpr uint64_t kMostWindows = 4;                   // ahead
 constexpr uint64_t kSpare = uint64_t{64} << 20;        // bytes, besides nearly twice the window's
 
-// Which row a draw is for must not depend on what is drawn, and a failure ends the stream.
+// Which row a draw is for must not depend on what is drawn, a failure ends the stream, and there is
+// not so much memory that can be page-locked.
 bool may_place(const LoaderJob& job, const ShuffleParts& parts, const BatchLayout& layout) {
   return parts.shuffle != nullptr && job.schema && !job.single && !layout.grows() &&
          job.on_corruption != OnCorruption::kTf && job.options.memory == 0 &&
+         !job.options.locked_pages &&
          static_cast<uint64_t>(parts.shuffle->a) <= Forecast::kMostPlaces &&
          std::all_of(parts.behind.begin(), parts.behind.end(),
                      [](const Verb& verb) { return verb.kind == Verb::kRepeat; });

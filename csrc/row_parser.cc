@@ -25,9 +25,9 @@ Error changed(const Frames::Flawed& flawed, const FramePlace& at, const Provenan
 
 }  // namespace
 
-void RowParser::count(std::span<const RowJob::Row> rows) {
+void RowParser::count(const RowJob& job) {
   lent_.clear();
-  for (const RowJob::Row& row : rows) {
+  for (const RowJob::Row& row : job.rows) {
     if (row.segment == Window::kNone) continue;
     if (row.segment >= counts_.size()) counts_.resize(row.segment + 1);
     if (counts_[row.segment]++ == 0) lent_.push_back({row.segment, 0});
@@ -50,7 +50,7 @@ void RowParser::read_again(Batch& batch, const RowOf& row_of, const From& from) 
 }
 
 void RowParser::parse(const RowJob& job, const ProvenanceOf& provenance) {
-  count(job.rows);
+  count(job);
   auto next_place = job.places.begin();
   for (size_t first = 0, next = 0; next < job.rows.size(); first = next) {
     records_.clear();

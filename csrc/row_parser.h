@@ -71,7 +71,7 @@ class RowParser {
   uint64_t take_bytes_read() { return std::exchange(bytes_read_, 0); }
 
  private:
-  void count(std::span<const RowJob::Row> rows);
+  void count(const RowJob& job);
   template <class RowOf, class From>
   void read_again(Batch& batch, const RowOf& row_of, const From& from);
 

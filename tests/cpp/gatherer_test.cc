@@ -8,17 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "files.h"
-#include "loader.h"
-#include "numbered.h"
+#include "windows.h"
 
 using namespace headrace;
 using namespace headrace::testing;
 using namespace std::chrono_literals;
 
 namespace {
-
-using Rows = std::vector<std::string>;
 
 constexpr int64_t kRecords = 400;
 constexpr size_t kBatch = 16;
@@ -27,21 +23,11 @@ constexpr size_t kBatch = 16;
 constexpr uint64_t kBudgets[] = {1, 40'000, 1 << 20};
 
 std::vector<std::string> files_of(const Folder& folder) {
-  return {folder.write("a", numbered_examples(range(0, 130))), folder.write("b", Records{}),
-          folder.write("c", numbered_examples(range(130, kRecords)))};
+  return three_files(folder, 130, kRecords);
 }
 
 LoaderJob job_of(std::vector<std::string> files, int64_t window) {
-  LoaderJob job;
-  job.files = std::move(files);
-  job.schema = numbered_schema();
-  job.batch_size = kBatch;
-  Verb shuffle{Verb::kShuffle, window};
-  shuffle.seeds = {3, 4, true};
-  job.verbs = {shuffle};
-  job.options.threads = 2;
-  job.options.block_size = 4096;
-  return job;
+  return window_of(std::move(files), numbered_schema(), kBatch, window);
 }
 
 std::vector<LoaderJob> jobs(const std::vector<std::string>& files) {
@@ -62,32 +48,8 @@ std::vector<LoaderJob> jobs(const std::vector<std::string>& files) {
   return jobs;
 }
 
-struct Reading {
-  std::vector<Rows> batches;
-  std::vector<Position> ends;  // behind each batch
-  std::optional<Error> error;
-};
-
-void read(Loader& loader, Reading& reading) {
-  try {
-    for (;;) {
-      const Loader::Delivery delivery = loader.next(60s);
-      if (delivery.outcome == Outbox::Outcome::kEnd) return;
-      REQUIRE(delivery.outcome == Outbox::Outcome::kBatch);
-      reading.batches.push_back(rows_of(*delivery.batch));
-      reading.ends.push_back(loader.position());
-    }
-  } catch (const Error& error) {
-    reading.error = error;
-  }
-}
-
-Reading read(const LoaderJob& job) {
-  Loader loader(job);
-  Reading reading;
-  read(loader, reading);
-  return reading;
-}
+void read(Loader& loader, Reading& reading) { testing::read(loader, reading, rows_of); }
+Reading read(const LoaderJob& job) { return testing::read(job, rows_of); }
 
 int64_t number_of(const std::string& row) { return std::stoll(row); }
 
@@ -121,14 +83,7 @@ TEST_CASE("a stream goes on behind any of its batches, with more or less memory"
     const Reading whole = read(job);
     for (size_t k = 0; k < whole.ends.size(); ++k) {
       job.options.memory = std::vector<uint64_t>{0, 1, 40'000}[k % 3];
-      Loader rest(job);
-      rest.start_at(whole.ends[k]);
-      Reading reading;
-      read(rest, reading);
-      CHECK(!reading.error);
-      CHECK(reading.batches ==
-            std::vector<Rows>(whole.batches.begin() + static_cast<ptrdiff_t>(k) + 1,
-                              whole.batches.end()));
+      check_goes_on(job, whole, k, rows_of);
     }
   }
 }

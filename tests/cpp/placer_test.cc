@@ -9,17 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "files.h"
-#include "loader.h"
-#include "numbered.h"
+#include "windows.h"
 
 using namespace headrace;
 using namespace headrace::testing;
 using namespace std::chrono_literals;
 
 namespace {
-
-using Rows = std::vector<std::string>;
 
 constexpr int64_t kRecords = 1500;
 constexpr size_t kBatch = 16;
@@ -54,20 +50,11 @@ std::string fixed_row(int64_t n) {
 }
 
 std::vector<std::string> files_of(const Folder& folder) {
-  return {folder.write("a", numbered_examples(range(0, 700))), folder.write("b", Records{}),
-          folder.write("c", numbered_examples(range(700, kRecords)))};
+  return three_files(folder, 700, kRecords);
 }
 
 LoaderJob job_of(std::vector<std::string> files, int64_t window) {
-  LoaderJob job;
-  job.files = std::move(files);
-  job.schema = fixed_schema();
-  job.batch_size = kBatch;
-  Verb shuffle{Verb::kShuffle, window};
-  shuffle.seeds = {3, 4, true};
-  job.verbs = {shuffle};
-  job.options.threads = 2;
-  job.options.block_size = 4096;
+  LoaderJob job = window_of(std::move(files), fixed_schema(), kBatch, window);
   job.options.least_placed = kPlaced;
   return job;
 }
@@ -99,40 +86,8 @@ std::vector<LoaderJob> jobs(const std::vector<std::string>& files) {
   return jobs;
 }
 
-struct Reading {
-  std::vector<Rows> batches;
-  std::vector<Position> ends;  // behind each batch
-  std::optional<Error> error;
-  uint64_t bytes_read = 0;
-
-  Rows rows() const {
-    Rows all;
-    for (const Rows& batch : batches) all.insert(all.end(), batch.begin(), batch.end());
-    return all;
-  }
-};
-
-void read(Loader& loader, Reading& reading) {
-  try {
-    for (;;) {
-      const Loader::Delivery delivery = loader.next(60s);
-      if (delivery.outcome == Outbox::Outcome::kEnd) break;
-      REQUIRE(delivery.outcome == Outbox::Outcome::kBatch);
-      reading.batches.push_back(fixed_rows_of(*delivery.batch));
-      reading.ends.push_back(loader.position());
-    }
-  } catch (const Error& error) {
-    reading.error = error;
-  }
-  reading.bytes_read = loader.stats().bytes_read;
-}
-
-Reading read(const LoaderJob& job) {
-  Loader loader(job);
-  Reading reading;
-  read(loader, reading);
-  return reading;
-}
+void read(Loader& loader, Reading& reading) { testing::read(loader, reading, fixed_rows_of); }
+Reading read(const LoaderJob& job) { return testing::read(job, fixed_rows_of); }
 
 Reading read_unplaced(LoaderJob job) {
   job.options.least_placed = kNeverPlaced;
@@ -192,14 +147,7 @@ TEST_CASE("a stream goes on behind any of its batches, placed or not") {
     const Reading whole = read(job);
     for (size_t k = 0; k < whole.ends.size(); k += 1 + k % 5) {
       job.options.least_placed = k % 2 == 0 ? kPlaced : kNeverPlaced;
-      Loader rest(job);
-      rest.start_at(whole.ends[k]);
-      Reading reading;
-      read(rest, reading);
-      CHECK(!reading.error);
-      CHECK(reading.batches ==
-            std::vector<Rows>(whole.batches.begin() + static_cast<ptrdiff_t>(k) + 1,
-                              whole.batches.end()));
+      check_goes_on(job, whole, k, fixed_rows_of);
     }
   }
 }
