@@ -76,7 +76,7 @@ void time_decoding(const std::string& what, const Column& column, const auto& ma
   double best = 1e9;
   repeat([&] {
     Batch batch(layout);
-    batch.open(0);
+    batch.open();
     batch.set_rows(n);
     cells.locate(records, row_of);
     const auto start = std::chrono::steady_clock::now();
