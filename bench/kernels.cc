@@ -64,6 +64,23 @@ void time_crc(const Kernels& body) {
   }
 }
 
+// From memory that is in no cache to such memory.
+void time_copies(const Kernels& body) {
+  if (body.copy_crc32c == nullptr) return;
+  constexpr size_t kSize = 100'000, kPlaces = 1000;
+  const Bytes from(kSize * kPlaces, 1);
+  Bytes to(kSize * kPlaces);
+  for (const bool far : {false, true}) {
+    size_t next = 0;
+    const double seconds = best_seconds([&] {
+      const size_t place = next++ % kPlaces * kSize;
+      return body.copy_crc32c(0, to.data() + place, from.data() + place, kSize, far);
+    });
+    print(body, std::string("copy with crc32c of 100000, ") + (far ? "far" : "near"), seconds, 1,
+          kSize);
+  }
+}
+
 void time_records(const Kernels& body, size_t shortest, size_t longest) {
   Bytes block(kBlock);
   std::vector<ByteView> records;
@@ -155,6 +172,7 @@ void time_cells(const Kernels& body, size_t shortest, size_t longest) {
 
 void time_body(const Kernels& body) {
   time_crc(body);
+  time_copies(body);
   time_records(body, 100, 100);
   time_records(body, 64, 128);
   time_records(body, 10, 250);

@@ -1,7 +1,8 @@
 // The machine's own limits over cached TFRecord files: what it costs to read them, to check both
 // checksums of every record as well, and to copy the payloads out on top of that: to memory that is
 // used again and again, by way of a window (in at one end, out from anywhere), or at once to
-// anywhere in as much memory as the batches to come of a window take.
+// anywhere in as much memory as the batches to come of a window take. "map": what copying with a
+// checksum costs out of mapped files, whatever their records, to as much memory.
 //
 //   limits THREADS FILES...     prints GB/s of each, the best of four passes
 //
@@ -23,6 +24,7 @@
 
 #include "buffer.h"
 #include "kernels/kernels.h"
+#include "mapped_copier.h"
 
 namespace headrace {
 namespace {
@@ -33,7 +35,7 @@ constexpr size_t kWindow = 32 << 20;     // of a thread
 constexpr size_t kAhead = 2 * kWindow;
 constexpr size_t kHeader = 12, kFooter = 4;
 
-enum class Work { kRead, kChecksum, kCopy, kWindow, kScatter };
+enum class Work { kRead, kChecksum, kCopy, kWindow, kScatter, kMap };
 
 [[noreturn]] void fail(const std::string& what) {
   std::fprintf(stderr, "limits: %s\n", what.c_str());
@@ -46,13 +48,14 @@ class Worker {
   explicit Worker(Work work) : work_(work), piece_(2 * kPiece + kSlop) {
     if (work >= Work::kCopy) copies_.resize(kCopyTarget);
     if (work == Work::kWindow) window_.resize(kWindow);
-    if (work == Work::kScatter) {
+    if (work >= Work::kScatter) {
       ahead_ = Buffer(kAhead);
       std::memset(ahead_.data(), 0, kAhead);
     }
   }
 
   size_t read(const std::string& path) {
+    if (work_ == Work::kMap) return map(path);
     const int file = open(path.c_str(), O_RDONLY);
     if (file < 0) fail("cannot open " + path);
     size_t total = 0, kept = 0;
@@ -69,6 +72,19 @@ class Worker {
   }
 
  private:
+  size_t map(const std::string& path) {
+    constexpr size_t kStep = 128 << 10;
+    const auto source = open_local(path);
+    for (uint64_t at = 0; at < source->size(); at += kStep, copied_ += kStep) {
+      if (copied_ + kStep > kAhead) copied_ = 0;
+      const auto n = static_cast<size_t>(std::min<uint64_t>(kStep, source->size() - at));
+      if (!copier_.copy(*source, at, n, ahead_.data() + copied_, /*far=*/true, 0)) {
+        fail("this machine does not map files, or not " + path);
+      }
+    }
+    return source->size();
+  }
+
   // Returns how many bytes of a cut record were moved to the front.
   size_t take_records(size_t have, const std::string& path) {
     records_.clear();
@@ -115,6 +131,7 @@ class Worker {
   Work work_;
   std::vector<uint8_t> piece_, copies_, window_;
   Buffer ahead_;
+  MappedCopier copier_;
   size_t copied_ = 0, entered_ = 0;
   std::mt19937_64 random_;
   std::vector<ByteView> records_;
@@ -152,7 +169,9 @@ int main(int argc, char** argv) {
                             {Work::kChecksum, "read+checksum"},
                             {Work::kCopy, "read+checksum+copy"},
                             {Work::kWindow, "read+checksum+window+copy"},
-                            {Work::kScatter, "read+checksum+scatter"}}) {
+                            {Work::kScatter, "read+checksum+scatter"},
+                            {Work::kMap, "map+checksum+copy"}}) {
+    if (work == Work::kMap && headrace::kernels().copy_crc32c == nullptr) continue;
     std::printf("%s %.2f\n", name,
                 headrace::gigabytes_per_second(work, static_cast<size_t>(threads), paths));
   }

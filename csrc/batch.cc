@@ -104,10 +104,11 @@ void Batch::store_records(std::span<const ByteView> records, size_t row, const P
                           Outline* outline, size_t first) {
   auto end = static_cast<int64_t>(places.bytes.begin);
   uint8_t* out = places.bytes.data;
-  const Copier copy(BatchLayout::is_far(layout_->hint(0).bytes.load(std::memory_order_relaxed)));
+  const bool far = BatchLayout::is_far(layout_->hint(0).bytes.load(std::memory_order_relaxed));
+  const Copier copy(far);
   for (size_t i = 0; i < records.size(); ++i) {
     if (outline != nullptr) {
-      outline->bring(first + i, records[i].data, records[i].size, out);
+      outline->bring(first + i, records[i].data, records[i].size, out, far);
     } else if (records[i].size != 0) {
       copy(out, records[i].data, records[i].size);
     }

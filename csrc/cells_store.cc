@@ -99,7 +99,7 @@ void Cells::store_rows(size_t c, size_t first, size_t n, bool far, const RowAt& 
   const Copier copy(far);
   for (size_t i = 0; i < n; ++i) {
     if (c == outlined_) {
-      outline_->bring(first + i, bytes_of(first + i, cell[i]), row_size, row_at(i));
+      outline_->bring(first + i, bytes_of(first + i, cell[i]), row_size, row_at(i), far);
     } else if (copied && Cell::form(cell[i]) == Cell::kPacked) {
       copy(row_at(i), bytes_of(first + i, cell[i]), row_size);
     } else {
@@ -187,7 +187,7 @@ void Cells::store_values(size_t c, size_t first, size_t n, uint8_t* out) {
     const uint64_t cell = cells(c)[i];
     const size_t size = counts[i] * sizeof(float);
     if (c == outlined_) {
-      outline_->bring(i, bytes_of(i, cell), size, out);
+      outline_->bring(i, bytes_of(i, cell), size, out, /*far=*/false);
     } else if (Cell::form(cell) == Cell::kPacked) {
       copy(out, bytes_of(i, cell), size);
     } else {
@@ -240,7 +240,8 @@ void Cells::store_strings(size_t c, size_t first, size_t n, int64_t base, int64_
   for (size_t k = measured.begins[first]; k < measured.begins[first + n]; ++k) {
     const ByteView string = measured.strings[k];
     if (c == outlined_) {
-      outline_->bring(k, string.data, string.size, out);  // it is the only one of its record
+      // It is the only one of its record.
+      outline_->bring(k, string.data, string.size, out, target.far);
     } else if (string.size != 0) {
       copy(out, string.data, string.size);
     }

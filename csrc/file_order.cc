@@ -171,7 +171,8 @@ void FileOrder::locate(Worker& worker, Lap& lap) {
 bool FileOrder::outline(const Block& block, Worker& worker, Lap& lap) {
   Haul& haul = worker.haul;
   if (haul.walk != walk_ends || !haul.is_outline()) return false;
-  worker.outline.open(*block.source, haul.piece, haul.records, job_.options.verify);
+  worker.outline.open(*block.source, haul.piece, haul.records, job_.options.verify,
+                      job_.options.map_files);
   if (worker.cells) {
     worker.cells->locate(haul.records, worker.row_of);
     lap.end(Stage::kLocate);

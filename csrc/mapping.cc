@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <utility>
+
 namespace headrace {
 namespace {
 
@@ -19,35 +21,32 @@ std::unique_ptr<const Mapping> Mapping::of(const std::string& path) {
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return nullptr;
   struct stat status;
-  void* begin = MAP_FAILED;
-  if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
-    begin =
-        mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_SHARED, descriptor, 0);
+  FileView view;
+  if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode)) {
+    view = FileView::of(descriptor, static_cast<uint64_t>(status.st_size));
   }
   close(descriptor);
-  if (begin == MAP_FAILED) return nullptr;
-  const auto size = static_cast<uint64_t>(status.st_size);
-  madvise(begin, size, MADV_RANDOM);  // what is not there any more is read without its neighbours
-  return std::unique_ptr<const Mapping>(new Mapping(static_cast<const uint8_t*>(begin), size));
+  if (!view) return nullptr;
+  // What is not there any more is read without its neighbours.
+  madvise(const_cast<uint8_t*>(view.begin()), view.size(), MADV_RANDOM);
+  return std::unique_ptr<const Mapping>(new Mapping(std::move(view)));
 #else
   static_cast<void>(path);
   return nullptr;
 #endif
 }
 
-Mapping::Mapping(const uint8_t* begin, uint64_t size)
-    : begin_(begin),
-      size_(size),
-      inset_(reinterpret_cast<uintptr_t>(begin) & ((uintptr_t{1} << kWindowBits) - 1)),
-      known_(std::make_unique<std::atomic<bool>[]>(window(size - 1) + 1)) {}
-
-Mapping::~Mapping() { munmap(const_cast<uint8_t*>(begin_), size_); }
+Mapping::Mapping(FileView view)
+    : view_(std::move(view)),
+      inset_(reinterpret_cast<uintptr_t>(view_.begin()) & ((uintptr_t{1} << kWindowBits) - 1)),
+      known_(std::make_unique<std::atomic<bool>[]>(window(size() - 1) + 1)) {}
 
 bool Mapping::learn(uint64_t offset, uint64_t n) const {
 #ifdef __linux__
   static const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   const uint64_t begin = offset / page * page;
-  if (madvise(const_cast<uint8_t*>(begin_) + begin, offset + n - begin, kPopulateRead) != 0) {
+  if (madvise(const_cast<uint8_t*>(view_.begin()) + begin, offset + n - begin, kPopulateRead) !=
+      0) {
     return false;
   }
   for (uint64_t w = window(offset); w <= window(offset + n - 1); ++w) {

@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "file_view.h"
+
 namespace headrace {
 
 // Addresses to hand to the system, never to be read from: of a file that is cut meanwhile, touching
@@ -14,16 +16,15 @@ class Mapping {
  public:
   // Null if there is nothing to map, or the system does not do it.
   static std::unique_ptr<const Mapping> of(const std::string& path);
-  ~Mapping();
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
 
-  uint64_t size() const { return size_; }
-  const uint8_t* at(uint64_t offset) const { return begin_ + offset; }  // offset < size()
+  uint64_t size() const { return view_.size(); }
+  const uint8_t* at(uint64_t offset) const { return view_.begin() + offset; }  // offset < size()
 
   // Whether these bytes are thought to be in memory, at their addresses.
   bool knows(uint64_t offset, uint64_t n) const {
-    if (n == 0 || offset >= size_ || n > size_ - offset) return false;
+    if (n == 0 || offset >= size() || n > size() - offset) return false;
     for (uint64_t w = window(offset); w <= window(offset + n - 1); ++w) {
       if (!known_[w].load(std::memory_order_relaxed)) return false;
     }
@@ -38,11 +39,10 @@ class Mapping {
   // The system maps what it has around a page in one go.
   static constexpr unsigned kWindowBits = 16;
 
-  Mapping(const uint8_t* begin, uint64_t size);
+  explicit Mapping(FileView view);
   uint64_t window(uint64_t offset) const { return (inset_ + offset) >> kWindowBits; }
 
-  const uint8_t* const begin_;
-  const uint64_t size_;
+  const FileView view_;
   const uint64_t inset_;  // of the beginning in its window
   const std::unique_ptr<std::atomic<bool>[]> known_;
 };

@@ -13,11 +13,12 @@ constexpr size_t kStep = size_t{256} << 10;  // read and checked: it stays in a 
 }  // namespace
 
 void Outline::open(const Source& source, const Piece& piece, std::span<const ByteView> records,
-                   bool verify) {
+                   bool verify, bool may_map) {
   source_ = &source;
   piece_ = &piece;
   records_ = records;
   verify_ = verify;
+  may_map_ = may_map;
   unsound_ = kNone;
   trouble_.reset();
   bytes_read_ = 0;
@@ -26,7 +27,7 @@ void Outline::open(const Source& source, const Piece& piece, std::span<const Byt
   }
 }
 
-void Outline::bring(size_t record, const uint8_t* value, size_t n, uint8_t* to) {
+void Outline::bring(size_t record, const uint8_t* value, size_t n, uint8_t* to, bool far) {
   if (unsound_ != kNone) return;
   const ByteView& data = records_[record];
   const uint64_t offset = piece_->offset + static_cast<uint64_t>(value - piece_->bytes.data);
@@ -34,24 +35,43 @@ void Outline::bring(size_t record, const uint8_t* value, size_t n, uint8_t* to) 
     return verify_ ? kernels().crc32c(crc, p, size) : 0;
   };
   uint32_t crc = check(0, data.data, static_cast<size_t>(value - data.data));
-  for (size_t done = 0; done < n;) {
-    const size_t some = std::min(n - done, kStep);
-    lap_.end(Stage::kAssemble);
-    const size_t got = source_->read(offset + done, to + done, some);
-    bytes_read_ += got;
-    lap_.end(Stage::kRead);
-    if (got < some) {
-      unsound_ = record;
-      trouble_ = source_->trouble_at(offset + done + got);
-      return;
-    }
-    crc = check(crc, to + done, some);
-    lap_.end(Stage::kChecksum);
-    done += some;
+  lap_.end(Stage::kAssemble);
+  if (const auto copied = copy(offset, n, to, far, crc)) {
+    crc = *copied;
+  } else if (const size_t got = read(offset, n, to, crc); got < n) {
+    unsound_ = record;
+    trouble_ = source_->trouble_at(offset + got);
+    return;
   }
   const uint8_t* const behind = value + n;
   crc = check(crc, behind, data.size - static_cast<size_t>(behind - data.data));
   if (verify_ && mask_crc(crc) != load32(data.data + data.size)) unsound_ = record;
+}
+
+std::optional<uint32_t> Outline::copy(uint64_t offset, size_t n, uint8_t* to, bool far,
+                                      uint32_t crc) {
+  if (!may_map_) return {};
+  auto copied = copier_.copy(*source_, offset, n, to, far, crc);
+  if (!verify_ && !source_->reaches(offset + n)) copied.reset();
+  if (copied) bytes_read_ += n;
+  lap_.end(Stage::kRead);
+  return copied;
+}
+
+// Returns how many bytes there were. `crc` goes on over them.
+size_t Outline::read(uint64_t offset, size_t n, uint8_t* to, uint32_t& crc) {
+  size_t done = 0;
+  while (done < n) {
+    const size_t some = std::min(n - done, kStep);
+    const size_t got = source_->read(offset + done, to + done, some);
+    bytes_read_ += got;
+    done += got;
+    lap_.end(Stage::kRead);
+    if (got < some) break;
+    if (verify_) crc = kernels().crc32c(crc, to + done - some, some);
+    lap_.end(Stage::kChecksum);
+  }
+  return done;
 }
 
 }  // namespace headrace

@@ -9,6 +9,7 @@
 
 #include "bytes.h"
 #include "error.h"
+#include "mapped_copier.h"
 #include "source.h"
 #include "stopwatch.h"
 
@@ -21,13 +22,14 @@ class Outline {
 
   // `records`: as walk_ends() found them, in the piece; they, the piece and the source stay as they
   // are until the last value has been brought.
+  // `may_map`: values may be copied from where the system has the file in its memory.
   void open(const Source& source, const Piece& piece, std::span<const ByteView> records,
-            bool verify);
+            bool verify, bool may_map);
 
-  // Reads to `to` the n bytes of records[record] that would begin at `value`, and compares the
-  // record's data with its checksum. Once for each record, in their order. Nothing is brought any
-  // more when one was not sound.
-  void bring(size_t record, const uint8_t* value, size_t n, uint8_t* to);
+  // Reads to `to`, an array that is `far` or not (cells.h), the n bytes of records[record] that
+  // would begin at `value`, and compares the record's data with its checksum. Once for each record,
+  // in their order. Nothing is brought any more when one was not sound.
+  void bring(size_t record, const uint8_t* value, size_t n, uint8_t* to, bool far);
 
   // The first record that was not whole or did not match its checksum; none if all did.
   static constexpr size_t kNone = SIZE_MAX;
@@ -37,10 +39,14 @@ class Outline {
   uint64_t bytes_read() const { return bytes_read_; }
 
  private:
+  std::optional<uint32_t> copy(uint64_t offset, size_t n, uint8_t* to, bool far, uint32_t crc);
+  size_t read(uint64_t offset, size_t n, uint8_t* to, uint32_t& crc);
+
+  MappedCopier copier_;
   const Source* source_ = nullptr;
   const Piece* piece_ = nullptr;
   std::span<const ByteView> records_;
-  bool verify_ = true;
+  bool verify_ = true, may_map_ = true;
   size_t unsound_ = kNone;
   std::optional<Error> trouble_;
   uint64_t bytes_read_ = 0;

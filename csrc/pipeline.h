@@ -23,6 +23,7 @@ struct LoaderOptions {
   uint64_t prefetch = 0;      // batches ahead of the consumer; 0: as many as fit
   bool verify = true;         // checksums of the data (those of lengths are always verified)
   bool locked_pages = false;  // of batches
+  bool map_files = true;      // large values may be copied from mapped files
   uint64_t block_size = 0;    // bytes of a file that a thread takes at a time; 0: a default
   uint64_t least_placed = 0;  // bytes of a row of a window that may be placed ahead; 0: a default
 };

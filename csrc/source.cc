@@ -79,6 +79,13 @@ class LocalFile final : public Source {
     return have;
   }
 
+  FileView view() const override { return FileView::of(descriptor_, size()); }
+
+  bool reaches(uint64_t end) const override {
+    struct stat status;
+    return fstat(descriptor_, &status) == 0 && static_cast<uint64_t>(status.st_size) >= end;
+  }
+
   // A failure may have been one of that moment.
   std::optional<Error> trouble_at(uint64_t offset) const override {
     uint8_t byte;
@@ -130,6 +137,14 @@ struct Descriptor {
 };
 
 }  // namespace
+
+Source::Source(std::string path, uint64_t size)
+    : number_([] {
+        static std::atomic<uint64_t> last{0};
+        return last.fetch_add(1, std::memory_order_relaxed) + 1;
+      }()),
+      path_(std::move(path)),
+      size_(size) {}
 
 void Piece::reserve(size_t n, size_t used) {
   if (!memory || memory.capacity() < lead() + n + kSlop) {

@@ -9,6 +9,7 @@
 #include "buffer.h"
 #include "bytes.h"
 #include "error.h"
+#include "file_view.h"
 
 namespace headrace {
 
@@ -59,14 +60,24 @@ class Source {
   // any further; returns how many.
   virtual size_t read(uint64_t offset, uint8_t* out, size_t n) const = 0;
 
+  // Shows the file; empty if that cannot be done.
+  virtual FileView view() const { return {}; }
+
+  // Whether the file is still so long.
+  virtual bool reaches(uint64_t end) const { return end <= size_; }
+
+  // No other source of this process ever has this number, nor 0.
+  uint64_t number() const { return number_; }
+
   // Where there were fewer bytes: the Error{kSystem} of the next one, at `offset`; none if the file
   // ends there, though it was longer when it was opened.
   virtual std::optional<Error> trouble_at(uint64_t /*offset*/) const { return {}; }
 
  protected:
-  Source(std::string path, uint64_t size) : path_(std::move(path)), size_(size) {}
+  Source(std::string path, uint64_t size);
 
  private:
+  const uint64_t number_;
   std::string path_;
   uint64_t size_;
 };

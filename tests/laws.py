@@ -62,12 +62,16 @@ def elements_of(dataset: hr.Dataset) -> list[Any]:
 
 
 def assert_threads_change_nothing(dataset: hr.Dataset) -> None:
-    """Nor does how far is read ahead, and what of a window is kept. Of an endless dataset, `take` a
-    part."""
+    """Nor does how far is read ahead, what of a window is kept, and how files are read. Of an
+    endless dataset, `take` a part."""
     expected = elements_of(with_threads(dataset, 1))
     for threads in THREADS:
         assert_same_elements(elements_of(with_threads(dataset, threads)), expected)
-    for options in (hr.Options(prefetch=1), hr.Options(memory_budget=1, threads=2)):
+    for options in (
+        hr.Options(prefetch=1),
+        hr.Options(memory_budget=1, threads=2),
+        hr.Options(mmap=False),
+    ):
         assert_same_elements(elements_of(dataset.with_options(options)), expected)
 
 

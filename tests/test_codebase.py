@@ -22,13 +22,13 @@ PACKAGE = ROOT / "python" / "headrace"
 
 # From left to right: a file includes files of its own room and of those to the left of it.
 ROOMS = [
-    "bytes error philox permutation position threads turn even stopwatch marks",
+    "bytes error philox permutation position threads turn even stopwatch marks bus_guard file_view",
     "cuda_driver shelves",
     "locked_pages",
     "kernels wire buffer window foresight forecast shuffle refill",
     "source mapping landing schema cell",
-    "record outline entry entry_order example parse_error exact sequence_feature sequence convert"
-    " cells cells_store",
+    "record mapped_copier outline entry entry_order example parse_error exact sequence_feature"
+    " sequence convert cells cells_store",
     "scan plan frame_reader",
     "growing_array batch_layout batch index index_build index_file extents fetcher selection",
     "outbox blocks pipeline filler assigner block_read streams file_order mixer row_parser placer"

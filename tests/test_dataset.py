@@ -640,6 +640,7 @@ class TestOptions:
             ({"memory_budget": 0}, ValueError, "memory_budget must be at least one byte; got 0"),
             ({"verify_checksums": 1}, TypeError, "verify_checksums must be a bool; got 1"),
             ({"pin_memory": 1}, TypeError, "pin_memory must be a bool; got 1"),
+            ({"mmap": "no"}, TypeError, "mmap must be a bool; got 'no'"),
         ],
         ids=repr,
     )

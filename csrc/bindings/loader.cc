@@ -84,6 +84,8 @@ LoaderOptions options_of(const py::dict& given) {
       options.verify = value.cast<bool>();
     else if (name == "locked_pages")
       options.locked_pages = value.cast<bool>();
+    else if (name == "map_files")
+      options.map_files = value.cast<bool>();
     else if (name == "block_size")
       options.block_size = value.cast<uint64_t>();
     else if (name == "least_placed")

@@ -57,7 +57,7 @@ struct Isa {
 
 }  // namespace
 
-const Kernels kArm64Kernels = body_of<Isa>("arm64", copy_near, nothing_to_end);
+const Kernels kArm64Kernels = body_of<Isa>("arm64", copy_near, nothing_to_end, nullptr);
 
 }  // namespace headrace
 

@@ -11,7 +11,8 @@ namespace {
 
 template <class Isa>
 constexpr Kernels body_of(const char* name, decltype(Kernels::copy_far) copy_far,
-                          decltype(Kernels::end_far_copies) end_far_copies) {
+                          decltype(Kernels::end_far_copies) end_far_copies,
+                          decltype(Kernels::copy_crc32c) copy_crc32c) {
   return {
       .name = name,
       .crc32c = crc32c<Isa>,
@@ -25,6 +26,7 @@ constexpr Kernels body_of(const char* name, decltype(Kernels::copy_far) copy_far
       .follow_records = follow_records<Isa>,
       .copy_far = copy_far,
       .end_far_copies = end_far_copies,
+      .copy_crc32c = copy_crc32c,
   };
 }
 

@@ -88,6 +88,11 @@ struct Kernels {
   // after end_far_copies() by the thread that made them, and the usual synchronization.
   void (*copy_far)(uint8_t* to, const uint8_t* from, size_t n);
   void (*end_far_copies)();
+
+  // Copies n bytes, as copy_far() does if it is `far`, and returns the CRC-32C of them, continuing
+  // from `crc`. Each byte is read once: it is the CRC of the copy, whoever writes to `from`. Null
+  // where the CPU has no way to do both at once.
+  uint32_t (*copy_crc32c)(uint32_t crc, uint8_t* to, const uint8_t* from, size_t n, bool far);
 };
 
 // The body chosen for this process. Thread-safe; the first call decides. std::runtime_error if

@@ -75,6 +75,6 @@ struct Isa {
 
 }  // namespace
 
-const Kernels kPortableKernels = body_of<Isa>("portable", copy_near, nothing_to_end);
+const Kernels kPortableKernels = body_of<Isa>("portable", copy_near, nothing_to_end, nullptr);
 
 }  // namespace headrace

@@ -6,6 +6,7 @@
 
 #include "kernels/bodies.h"
 #include "kernels/body.h"
+#include "kernels/copy_crc32c.h"
 #include "kernels/x86.h"
 
 namespace headrace {
@@ -53,7 +54,7 @@ struct Isa : Sse42 {
 
 }  // namespace
 
-const Kernels kAvx2Kernels = body_of<Isa>("avx2", copy_far<Isa>, end_far_copies);
+const Kernels kAvx2Kernels = body_of<Isa>("avx2", copy_far<Isa>, end_far_copies, copy_crc32c<Isa>);
 
 }  // namespace headrace
 

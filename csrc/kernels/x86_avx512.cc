@@ -11,6 +11,7 @@
 
 #include "kernels/bodies.h"
 #include "kernels/copy.h"
+#include "kernels/copy_crc32c.h"
 #include "kernels/entries.h"
 #include "kernels/varint.h"
 #include "kernels/x86.h"
@@ -113,6 +114,35 @@ struct Isa : Sse42 {
     __m512i before = _mm512_maskz_permutexvar_epi8(~_bzhi_u64(~uint64_t{0}, 64 - n), from, a);
     a = move_lanes(before, moves<8>(), _mm512_permutex2var_epi8(a, from, rest));
     return join_lanes(move_lanes(a, moves_to_end<0>()));
+  }
+
+  static constexpr size_t kLines = 256;
+
+  template <bool far>
+  static CrcState copy_lines(CrcState state, uint8_t* to, const uint8_t* from, size_t n) {
+    const auto copy_line = [&](size_t i) {
+      _mm_prefetch(reinterpret_cast<const char*>(from + kAhead + 64 * i), _MM_HINT_T0);
+      __m512i line = _mm512_loadu_si512(from + 64 * i);
+      asm volatile("" : "+v"(line));  // what is folded is what is stored
+      if constexpr (far) {
+        _mm512_stream_si512(reinterpret_cast<__m512i*>(to + 64 * i), line);
+      } else {
+        _mm512_storeu_si512(to + 64 * i, line);
+      }
+      return line;
+    };
+    __m512i lanes[4];
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; ++i) lanes[i] = copy_line(i);
+    __m512i start = _mm512_zextsi128_si512(_mm_cvtsi64_si128(static_cast<int64_t>(state)));
+    lanes[0] = _mm512_xor_si512(lanes[0], start);
+    for (to += 256, from += 256, n -= 256; n != 0; to += 256, from += 256, n -= 256) {
+#pragma GCC unroll 4
+      for (size_t i = 0; i < 4; ++i) lanes[i] = move_lanes(lanes[i], moves<32>(), copy_line(i));
+    }
+#pragma GCC unroll 4
+    for (size_t i = 1; i < 4; ++i) lanes[i] = move_lanes(lanes[i - 1], moves<8>(), lanes[i]);
+    return join_lanes(move_lanes(lanes[3], moves_to_end<0>()));
   }
 
   static CrcState crc_payload(const ByteView& record) {
@@ -324,6 +354,7 @@ const Kernels kAvx512Kernels = {
     follow_records<Isa>,
     copy_far<Isa>,
     end_far_copies,
+    copy_crc32c<Isa>,
 };
 
 }  // namespace headrace

@@ -4,6 +4,7 @@
 
 #include "kernels/bodies.h"
 #include "kernels/body.h"
+#include "kernels/copy_crc32c.h"
 #include "kernels/x86.h"
 
 namespace headrace {
@@ -26,7 +27,8 @@ struct Isa : Sse42 {
 
 }  // namespace
 
-const Kernels kSse42Kernels = body_of<Isa>("sse42", copy_far<Isa>, end_far_copies);
+const Kernels kSse42Kernels =
+    body_of<Isa>("sse42", copy_far<Isa>, end_far_copies, copy_crc32c<Isa>);
 
 }  // namespace headrace
 

@@ -117,6 +117,7 @@ class Split:
             "memory_budget": 0 if budget is None else size_in_bytes(budget),
             "verify": self.options.verify_checksums,
             "locked_pages": self.options.pin_memory,
+            "map_files": self.options.mmap,
         }
 
 

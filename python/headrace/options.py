@@ -31,6 +31,10 @@ class Options:
             Needs the CUDA driver, and that the process uses a GPU by then (it is not this that
             begins it); else batches are in ordinary memory, as ``stats()`` says. Arrays in such
             memory are not there in a forked child.
+        mmap: on Linux with an x86-64 CPU, copy large values (of records of 64 KB and more) out of
+            files mapped into memory while the system has them there, which is 1.2 to 1.5 times as
+            fast as reading them. A handler of SIGBUS is put up for it, for a file that is cut in
+            that moment; it passes on all that is not its own. False: files are only read.
 
     Raises TypeError and ValueError. A field left at its default keeps what an earlier
     ``with_options`` of the same dataset said.
@@ -41,6 +45,7 @@ class Options:
     memory_budget: int | str | None = None
     verify_checksums: bool = True
     pin_memory: bool = False
+    mmap: bool = True
 
     def __post_init__(self) -> None:
         for name, least in (("threads", 1), ("prefetch", 1)):
@@ -52,7 +57,7 @@ class Options:
                 raise ValueError(
                     f"Options: {name} must be at least {least}, or None or AUTOTUNE; got {value!r}"
                 )
-        for name in ("verify_checksums", "pin_memory"):
+        for name in ("verify_checksums", "pin_memory", "mmap"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"Options: {name} must be a bool; got {getattr(self, name)!r}")
         if self.memory_budget is not None and size_in_bytes(self.memory_budget) <= 0:

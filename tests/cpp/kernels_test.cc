@@ -926,6 +926,24 @@ TEST_CASE("far copies are copies at every offset and length, touching nothing el
   });
 }
 
+TEST_CASE("a copy with its CRC is a copy, and the CRC goes on from the one before") {
+  size_t bodies = 0;
+  for_each_body([&](const Kernels& body) {
+    if (body.copy_crc32c == nullptr) return;
+    ++bodies;
+    for (const bool far : {false, true}) {
+      uint32_t before = 0;
+      check_copies([&](uint8_t* to, const uint8_t* from, size_t n) {
+        const uint32_t crc = body.copy_crc32c(before, to, from, n, far);
+        if (far) body.end_far_copies();
+        REQUIRE(crc == headrace::runnable_kernels()[0]->crc32c(before, from, n));
+        before = crc;
+      });
+    }
+  });
+  if (headrace::runnable_kernels().size() > 2) CHECK(bodies != 0);
+}
+
 TEST_CASE("a copier copies, near or far") {
   for (const bool far : {false, true}) {
     check_copies([&](uint8_t* to, const uint8_t* from, size_t n) {

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "agreement.h"
+#include "bus_guard.h"
 #include "cells.h"
 #include "files.h"
+#include "kernels/kernels.h"
 #include "recipes.h"
 
 using namespace headrace;
@@ -227,7 +229,7 @@ TEST_CASE("what the ends say is true, whatever stands between them, or they say 
     cells.measure();
     Stopwatch watch;
     Outline outline(watch);
-    outline.open(walked.source, walked.piece, walked.records, /*verify=*/true);
+    outline.open(walked.source, walked.piece, walked.records, /*verify=*/true, /*may_map=*/true);
     if (!cells.bring_from(outline, kEndSize)) {
       ++silent;
       CHECK(cells.slow_records() == 0);
@@ -251,34 +253,50 @@ TEST_CASE("what the ends say is true, whatever stands between them, or they say 
   CHECK(silent > 500);
 }
 
+namespace {
+
+// Brings everything but the first and the last hundred bytes of each record.
+struct Bringer {
+  Stopwatch watch;
+  Outline outline{watch};
+  bool far = false;
+
+  Records bring(const Source& source, const Walked& walked, bool verify, bool may_map = true) {
+    outline.open(source, walked.piece, walked.records, verify, may_map);
+    Records found;
+    for (size_t i = 0; i < walked.records.size(); ++i) {
+      const ByteView record = walked.records[i];
+      std::string value(record.size - 200, '\0');
+      auto* const to = reinterpret_cast<uint8_t*>(value.data());
+      outline.bring(i, record.data + 100, value.size(), to, far);
+      found.push_back(value);
+    }
+    return found;
+  }
+
+  static Records expected(const Records& records) {
+    Records values;
+    for (const std::string& record : records) {
+      values.push_back(record.substr(100, record.size() - 200));
+    }
+    return values;
+  }
+};
+
+}  // namespace
+
 TEST_CASE("values are brought whole and checked") {
   Chance chance(9);
   constexpr size_t kSize = 700'000, kFrame = kHeaderSize + kFooterSize;
   const Records records = {chance.bytes(kSize), chance.bytes(3000), chance.bytes(kSize + 1)};
   const std::string file = framed(records);
   const std::vector<uint64_t> begins = {0, kSize + kFrame, kSize + 3000 + 2 * kFrame};
-  Stopwatch watch;
-  Outline outline(watch);
-
-  // Everything but the first and the last hundred bytes of each; what could be had.
-  const auto bring = [&](const Source& source, const Walked& walked, bool verify) {
-    outline.open(source, walked.piece, walked.records, verify);
-    Records found;
-    for (size_t i = 0; i < walked.records.size(); ++i) {
-      const ByteView record = walked.records[i];
-      std::string value(record.size - 200, '\0');
-      outline.bring(i, record.data + 100, value.size(), reinterpret_cast<uint8_t*>(value.data()));
-      found.push_back(value);
-    }
-    return found;
-  };
-  Records expected;
-  for (const std::string& record : records)
-    expected.push_back(record.substr(100, record.size() - 200));
+  Bringer bringer;
+  const Outline& outline = bringer.outline;
 
   const Walked walked(file);
   REQUIRE(walked.records.size() == 3);
-  CHECK((bring(walked.source, walked, true) == expected));
+  CHECK((bringer.bring(walked.source, walked, true) == Bringer::expected(records)));
   CHECK(outline.unsound() == Outline::kNone);
   CHECK(outline.bytes_read() >= file.size() - 3 * 200);
 
@@ -287,15 +305,115 @@ TEST_CASE("values are brought whole and checked") {
     for (const size_t place : {size_t{0}, size_t{99}, size_t{100}, size / 2, size - 101, size - 100,
                                size - 1, size, size + 3}) {
       const Walked damaged(flipped(file, begins[record] + kHeaderSize + place));
-      bring(damaged.source, damaged, true);
+      bringer.bring(damaged.source, damaged, true);
       CHECK(outline.unsound() == record);
-      bring(damaged.source, damaged, false);
+      bringer.bring(damaged.source, damaged, false);
       CHECK(outline.unsound() == Outline::kNone);
     }
   }
   const LentBytes shrunk(file.substr(0, begins[2] + 400'000));
   for (const bool verify : {true, false}) {
-    bring(shrunk, walked, verify);
+    bringer.bring(shrunk, walked, verify);
     CHECK(outline.unsound() == 2);
+  }
+}
+
+namespace {
+
+// Counts what is read of a file.
+class Counted final : public Source {
+ public:
+  explicit Counted(const std::string& path) : Counted(open_local(path)) {}
+
+  void fetch(Piece& piece, uint64_t offset, uint64_t n) const override {
+    file_->fetch(piece, offset, n);
+  }
+  size_t read(uint64_t offset, uint8_t* out, size_t n) const override {
+    ++reads;
+    return file_->read(offset, out, n);
+  }
+  bool cold() const override { return is_cold; }
+  FileView view() const override { return file_->view(); }
+
+  mutable int reads = 0;
+  bool is_cold = false;
+
+ private:
+  explicit Counted(std::unique_ptr<Source> file)
+      : Source(file->path(), file->size()), file_(std::move(file)) {}
+  std::unique_ptr<Source> file_;
+};
+
+}  // namespace
+
+TEST_CASE("values of a file that is in memory are not read, those of a cold one are") {
+  if (!BusGuard::stands() || kernels().copy_crc32c == nullptr) return;
+  Chance chance(12);
+  const Records records = {chance.bytes(200'000), chance.bytes(300'000)};
+  const Walked walked(framed(records));
+  const Folder folder;
+  Counted source(folder.write("file", records));
+  Bringer bringer;
+  CHECK((bringer.bring(source, walked, true) == Bringer::expected(records)));
+  CHECK(source.reads == 0);
+  bringer.bring(source, walked, true, /*may_map=*/false);
+  CHECK(source.reads != 0);
+  source.reads = 0;
+  source.is_cold = true;
+  CHECK((bringer.bring(source, walked, true) == Bringer::expected(records)));
+  CHECK(source.reads != 0);
+}
+
+TEST_CASE("values of a file are brought from where the system has it, or read, alike") {
+  Chance chance(10);
+  Records records;
+  for (int i = 0; i < 60; ++i) records.push_back(chance.bytes(100'000 + chance.below(100'000)));
+  const std::string file = framed(records);
+  const Folder folder;
+  const Walked walked(file);
+  Bringer bringer;
+  for (const bool verify : {true, false}) {
+    for (const bool may_map : {true, false}) {
+      for (const bool far : {true, false}) {
+        const auto source = open_local(folder.write("file", file));
+        bringer.far = far;
+        CHECK((bringer.bring(*source, walked, verify, may_map) == Bringer::expected(records)));
+        CHECK(bringer.outline.unsound() == Outline::kNone);
+      }
+    }
+  }
+  const uint64_t last = file.size() - records.back().size() - kFooterSize;
+  const auto damaged = open_local(folder.write("damaged", flipped(file, last + 5000)));
+  bringer.bring(*damaged, walked, /*verify=*/true);
+  CHECK(bringer.outline.unsound() == 59);
+}
+
+TEST_CASE("a file that is cut before its values are brought is no crash, but an unsound record") {
+  Chance chance(11);
+  const Records records = {chance.bytes(200'000), chance.bytes(300'000)};
+  const std::string file = framed(records);
+  const uint64_t second = 200'000 + kHeaderSize + kFooterSize + kHeaderSize;
+  const Walked walked(file);
+  const Folder folder;
+  Bringer bringer;
+  // At the beginnings of pages and elsewhere; the last two within the value's last page, if it has
+  // some of it.
+  for (const uint64_t left : {second + 100, second + 5000, uint64_t{53 * 4096}, uint64_t{400'000},
+                              second + 299'800, second + 299'899}) {
+    for (const bool verify : {true, false}) {
+      for (const bool before : {true, false}) {
+        const std::string path = folder.write("file", file);
+        const auto source = open_local(path);
+        if (before) {  // it is mapped when it is cut
+          bringer.bring(*source, walked, verify);
+          REQUIRE(bringer.outline.unsound() == Outline::kNone);
+        }
+        std::filesystem::resize_file(path, left);
+        CAPTURE(left);
+        CHECK(bringer.bring(*source, walked, verify)[0] == Bringer::expected(records)[0]);
+        CHECK(bringer.outline.unsound() == 1);
+        CHECK_FALSE(bringer.outline.trouble());
+      }
+    }
   }
 }

@@ -1,0 +1,30 @@
+// BusGuard: reading memory that shows a file, though the file may be cut meanwhile.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace headrace {
+
+// Where a mapped file has lost a page, or a device cannot give it, the system answers a read of it
+// with a signal, SIGBUS, which ends the process. A thread that has a guard reads zeros there
+// instead. The handler of the process passes on what concerns no guard.
+//
+// Of one thread, which has one at most at a time.
+class BusGuard {
+ public:
+  // Whether guards work: the first call puts the handler up; once another one has taken its place
+  // they do not. Any thread.
+  static bool stands();
+
+  // Of [begin, begin + n), pages of one mapping; all from the first lost one on are given up.
+  BusGuard(const uint8_t* begin, size_t n);
+  ~BusGuard();
+  BusGuard(const BusGuard&) = delete;
+  BusGuard& operator=(const BusGuard&) = delete;
+
+  // Whether zeros have been read.
+  bool lost() const;
+};
+
+}  // namespace headrace

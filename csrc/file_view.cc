@@ -1,0 +1,22 @@
+#include "file_view.h"
+
+#include <sys/mman.h>
+
+namespace headrace {
+
+FileView FileView::of(int descriptor, uint64_t size) {
+  FileView view;
+  if (size == 0 || size > SIZE_MAX) return view;
+  void* const begin =
+      mmap(nullptr, static_cast<size_t>(size), PROT_READ, MAP_SHARED, descriptor, 0);
+  if (begin == MAP_FAILED) return view;
+  view.begin_ = static_cast<const uint8_t*>(begin);
+  view.size_ = size;
+  return view;
+}
+
+FileView::~FileView() {
+  if (begin_ != nullptr) munmap(const_cast<uint8_t*>(begin_), static_cast<size_t>(size_));
+}
+
+}  // namespace headrace
