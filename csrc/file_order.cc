@@ -38,7 +38,7 @@ bool FileOrder::contains(const Position& position) const {
 }
 
 void FileOrder::work() {
-  Worker worker(outbox_.stopwatch());
+  Worker worker(job_.options);
   worker.row_of = [&](size_t record) {
     const Run& run = run_of(worker.haul, record);
     return ExactParser::Row{.index = run.row + (record - run.first)};
@@ -171,8 +171,7 @@ void FileOrder::locate(Worker& worker, Lap& lap) {
 bool FileOrder::outline(const Block& block, Worker& worker, Lap& lap) {
   Haul& haul = worker.haul;
   if (haul.walk != walk_ends || !haul.is_outline()) return false;
-  worker.outline.open(*block.source, haul.piece, haul.records, job_.options.verify,
-                      job_.options.map_files);
+  worker.outline.open(*block.source, haul.piece, haul.records, lap);
   if (worker.cells) {
     worker.cells->locate(haul.records, worker.row_of);
     lap.end(Stage::kLocate);

@@ -35,7 +35,7 @@ class FileOrder final : public Pipeline {
 
  private:
   struct Worker {
-    explicit Worker(Stopwatch& watch) : outline(watch) {}
+    explicit Worker(const LoaderOptions& options) : outline(options.verify, options.map_files) {}
     Haul haul;
     Outline outline;
     bool outlined = false;         // values of the haul's records come from there

@@ -13,12 +13,11 @@ constexpr size_t kStep = size_t{256} << 10;  // read and checked: it stays in a 
 }  // namespace
 
 void Outline::open(const Source& source, const Piece& piece, std::span<const ByteView> records,
-                   bool verify, bool may_map) {
+                   Lap& lap) {
   source_ = &source;
   piece_ = &piece;
   records_ = records;
-  verify_ = verify;
-  may_map_ = may_map;
+  lap_ = &lap;
   unsound_ = kNone;
   trouble_.reset();
   bytes_read_ = 0;
@@ -35,7 +34,7 @@ void Outline::bring(size_t record, const uint8_t* value, size_t n, uint8_t* to, 
     return verify_ ? kernels().crc32c(crc, p, size) : 0;
   };
   uint32_t crc = check(0, data.data, static_cast<size_t>(value - data.data));
-  lap_.end(Stage::kAssemble);
+  lap_->end(Stage::kAssemble);
   if (const auto copied = copy(offset, n, to, far, crc)) {
     crc = *copied;
   } else if (const size_t got = read(offset, n, to, crc); got < n) {
@@ -54,7 +53,7 @@ std::optional<uint32_t> Outline::copy(uint64_t offset, size_t n, uint8_t* to, bo
   auto copied = copier_.copy(*source_, offset, n, to, far, crc);
   if (!verify_ && !source_->reaches(offset + n)) copied.reset();
   if (copied) bytes_read_ += n;
-  lap_.end(Stage::kRead);
+  lap_->end(Stage::kRead);
   return copied;
 }
 
@@ -66,10 +65,10 @@ size_t Outline::read(uint64_t offset, size_t n, uint8_t* to, uint32_t& crc) {
     const size_t got = source_->read(offset + done, to + done, some);
     bytes_read_ += got;
     done += got;
-    lap_.end(Stage::kRead);
+    lap_->end(Stage::kRead);
     if (got < some) break;
     if (verify_) crc = kernels().crc32c(crc, to + done - some, some);
-    lap_.end(Stage::kChecksum);
+    lap_->end(Stage::kChecksum);
   }
   return done;
 }

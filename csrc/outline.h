@@ -18,13 +18,12 @@ namespace headrace {
 // Of one thread.
 class Outline {
  public:
-  explicit Outline(Stopwatch& watch) : lap_(watch) {}
-
-  // `records`: as walk_ends() found them, in the piece; they, the piece and the source stay as they
-  // are until the last value has been brought.
   // `may_map`: values may be copied from where the system has the file in its memory.
-  void open(const Source& source, const Piece& piece, std::span<const ByteView> records,
-            bool verify, bool may_map);
+  Outline(bool verify, bool may_map) : verify_(verify), may_map_(may_map) {}
+
+  // `records`: as walk_ends() found them, in the piece; they, the piece, the source and the lap
+  // stay as they are until the last value has been brought.
+  void open(const Source& source, const Piece& piece, std::span<const ByteView> records, Lap& lap);
 
   // Reads to `to`, an array that is `far` or not (cells.h), the n bytes of records[record] that
   // would begin at `value`, and compares the record's data with its checksum. Once for each record,
@@ -42,15 +41,15 @@ class Outline {
   std::optional<uint32_t> copy(uint64_t offset, size_t n, uint8_t* to, bool far, uint32_t crc);
   size_t read(uint64_t offset, size_t n, uint8_t* to, uint32_t& crc);
 
+  const bool verify_, may_map_;
   MappedCopier copier_;
   const Source* source_ = nullptr;
   const Piece* piece_ = nullptr;
   std::span<const ByteView> records_;
-  bool verify_ = true, may_map_ = true;
   size_t unsound_ = kNone;
   std::optional<Error> trouble_;
   uint64_t bytes_read_ = 0;
-  Lap lap_;
+  Lap* lap_ = nullptr;  // of the thread
 };
 
 }  // namespace headrace

@@ -11,7 +11,7 @@
 namespace headrace {
 
 enum class Stage : uint8_t {
-  kRead,      // bytes from files
+  kRead,      // bytes from files; checked and put in place with it, if that is done at once
   kOrder,     // framing, and giving records their rows
   kChecksum,  // of the data
   kLocate,    // finding the features

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import headrace as hr
+from data import write_records
 from headrace.bottleneck import sentence
 
 STAGES = {
@@ -35,6 +36,21 @@ def test_a_pass_counts_its_records_and_the_time_of_each_stage(dataset):
         assert stats["seconds"][stage] > 0
     assert stats["elapsed"] > 0
     assert stats["bottleneck"].endswith(".")
+
+
+@pytest.mark.parametrize("size", [40, 20_000, 300_000])
+@pytest.mark.parametrize("window", [1, 20])
+def test_no_time_is_counted_twice(tmp_path, size, window):
+    records = [hr.encode_example({"x": bytes([i]) * size, "y": i}) for i in range(100)]
+    path = write_records(tmp_path / "file", records)
+    spec = {"x": hr.RawFeature([size], np.uint8), "y": hr.FixedLenFeature([], np.int64)}
+    dataset = hr.TFRecordDataset([path] * 5).parse_example(spec).shuffle(window, seed=1).batch(10)
+    for threads in (1, 2):
+        with iter(dataset.with_options(hr.Options(threads=threads))) as batches:
+            assert sum(len(batch["y"]) for batch in batches) == 500
+            stats = batches.stats()
+        spent = sum(stats["seconds"][stage] for stage in STAGES - {"consumer waits"})
+        assert spent <= threads * stats["elapsed"]
 
 
 def test_before_the_first_batch_nothing_has_been_read(dataset):

@@ -79,8 +79,9 @@ class DatasetIterator:
 
         ``records``, ``slow_records`` and ``slow_share`` (those that only TensorFlow's whole grammar
         could parse), ``bytes_read``, ``threads``, ``elapsed`` seconds since the first ``next()``,
-        ``seconds`` of every stage (all threads together; ``consumer waits`` is the caller's own
-        waiting), ``damage`` that was passed over, ``memory`` of batches ("ordinary", "page-locked",
+        ``seconds`` of every stage (all threads together; large values that are read, checked and
+        put in place at once count under ``read``; ``consumer waits`` is the caller's own waiting),
+        ``damage`` that was passed over, ``memory`` of batches ("ordinary", "page-locked",
         or "ordinary: " and why it is not page-locked), and ``bottleneck``: one sentence.
         """
         return self._stage.stats()

@@ -228,8 +228,9 @@ TEST_CASE("what the ends say is true, whatever stands between them, or they say 
     cells.locate(walked.records, row_of);
     cells.measure();
     Stopwatch watch;
-    Outline outline(watch);
-    outline.open(walked.source, walked.piece, walked.records, /*verify=*/true, /*may_map=*/true);
+    Lap lap(watch);
+    Outline outline(/*verify=*/true, /*may_map=*/true);
+    outline.open(walked.source, walked.piece, walked.records, lap);
     if (!cells.bring_from(outline, kEndSize)) {
       ++silent;
       CHECK(cells.slow_records() == 0);
@@ -257,12 +258,15 @@ namespace {
 
 // Brings everything but the first and the last hundred bytes of each record.
 struct Bringer {
+  explicit Bringer(bool verify = true, bool may_map = true) : outline(verify, may_map) {}
+
   Stopwatch watch;
-  Outline outline{watch};
+  Lap lap{watch};
+  Outline outline;
   bool far = false;
 
-  Records bring(const Source& source, const Walked& walked, bool verify, bool may_map = true) {
-    outline.open(source, walked.piece, walked.records, verify, may_map);
+  Records bring(const Source& source, const Walked& walked) {
+    outline.open(source, walked.piece, walked.records, lap);
     Records found;
     for (size_t i = 0; i < walked.records.size(); ++i) {
       const ByteView record = walked.records[i];
@@ -291,12 +295,12 @@ TEST_CASE("values are brought whole and checked") {
   const Records records = {chance.bytes(kSize), chance.bytes(3000), chance.bytes(kSize + 1)};
   const std::string file = framed(records);
   const std::vector<uint64_t> begins = {0, kSize + kFrame, kSize + 3000 + 2 * kFrame};
-  Bringer bringer;
+  Bringer bringer, trusting(/*verify=*/false);
   const Outline& outline = bringer.outline;
 
   const Walked walked(file);
   REQUIRE(walked.records.size() == 3);
-  CHECK((bringer.bring(walked.source, walked, true) == Bringer::expected(records)));
+  CHECK((bringer.bring(walked.source, walked) == Bringer::expected(records)));
   CHECK(outline.unsound() == Outline::kNone);
   CHECK(outline.bytes_read() >= file.size() - 3 * 200);
 
@@ -305,16 +309,16 @@ TEST_CASE("values are brought whole and checked") {
     for (const size_t place : {size_t{0}, size_t{99}, size_t{100}, size / 2, size - 101, size - 100,
                                size - 1, size, size + 3}) {
       const Walked damaged(flipped(file, begins[record] + kHeaderSize + place));
-      bringer.bring(damaged.source, damaged, true);
+      bringer.bring(damaged.source, damaged);
       CHECK(outline.unsound() == record);
-      bringer.bring(damaged.source, damaged, false);
-      CHECK(outline.unsound() == Outline::kNone);
+      trusting.bring(damaged.source, damaged);
+      CHECK(trusting.outline.unsound() == Outline::kNone);
     }
   }
   const LentBytes shrunk(file.substr(0, begins[2] + 400'000));
-  for (const bool verify : {true, false}) {
-    bringer.bring(shrunk, walked, verify);
-    CHECK(outline.unsound() == 2);
+  for (Bringer* const any : {&bringer, &trusting}) {
+    any->bring(shrunk, walked);
+    CHECK(any->outline.unsound() == 2);
   }
 }
 
@@ -353,14 +357,14 @@ TEST_CASE("values of a file that is in memory are not read, those of a cold one 
   const Walked walked(framed(records));
   const Folder folder;
   Counted source(folder.write("file", records));
-  Bringer bringer;
-  CHECK((bringer.bring(source, walked, true) == Bringer::expected(records)));
+  Bringer bringer, reading(/*verify=*/true, /*may_map=*/false);
+  CHECK((bringer.bring(source, walked) == Bringer::expected(records)));
   CHECK(source.reads == 0);
-  bringer.bring(source, walked, true, /*may_map=*/false);
+  reading.bring(source, walked);
   CHECK(source.reads != 0);
   source.reads = 0;
   source.is_cold = true;
-  CHECK((bringer.bring(source, walked, true) == Bringer::expected(records)));
+  CHECK((bringer.bring(source, walked) == Bringer::expected(records)));
   CHECK(source.reads != 0);
 }
 
@@ -371,20 +375,21 @@ TEST_CASE("values of a file are brought from where the system has it, or read, a
   const std::string file = framed(records);
   const Folder folder;
   const Walked walked(file);
-  Bringer bringer;
   for (const bool verify : {true, false}) {
     for (const bool may_map : {true, false}) {
       for (const bool far : {true, false}) {
         const auto source = open_local(folder.write("file", file));
+        Bringer bringer(verify, may_map);
         bringer.far = far;
-        CHECK((bringer.bring(*source, walked, verify, may_map) == Bringer::expected(records)));
+        CHECK((bringer.bring(*source, walked) == Bringer::expected(records)));
         CHECK(bringer.outline.unsound() == Outline::kNone);
       }
     }
   }
   const uint64_t last = file.size() - records.back().size() - kFooterSize;
   const auto damaged = open_local(folder.write("damaged", flipped(file, last + 5000)));
-  bringer.bring(*damaged, walked, /*verify=*/true);
+  Bringer bringer;
+  bringer.bring(*damaged, walked);
   CHECK(bringer.outline.unsound() == 59);
 }
 
@@ -395,7 +400,6 @@ TEST_CASE("a file that is cut before its values are brought is no crash, but an 
   const uint64_t second = 200'000 + kHeaderSize + kFooterSize + kHeaderSize;
   const Walked walked(file);
   const Folder folder;
-  Bringer bringer;
   // At the beginnings of pages and elsewhere; the last two within the value's last page, if it has
   // some of it.
   for (const uint64_t left : {second + 100, second + 5000, uint64_t{53 * 4096}, uint64_t{400'000},
@@ -404,13 +408,14 @@ TEST_CASE("a file that is cut before its values are brought is no crash, but an 
       for (const bool before : {true, false}) {
         const std::string path = folder.write("file", file);
         const auto source = open_local(path);
+        Bringer bringer(verify);
         if (before) {  // it is mapped when it is cut
-          bringer.bring(*source, walked, verify);
+          bringer.bring(*source, walked);
           REQUIRE(bringer.outline.unsound() == Outline::kNone);
         }
         std::filesystem::resize_file(path, left);
         CAPTURE(left);
-        CHECK(bringer.bring(*source, walked, verify)[0] == Bringer::expected(records)[0]);
+        CHECK(bringer.bring(*source, walked)[0] == Bringer::expected(records)[0]);
         CHECK(bringer.outline.unsound() == 1);
         CHECK_FALSE(bringer.outline.trouble());
       }
