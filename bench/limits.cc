@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <random>
 #include <string>
 #include <thread>
@@ -138,7 +139,7 @@ class Worker {
 };
 
 double gigabytes_per_second(Work work, size_t threads, const std::vector<std::string>& paths) {
-  std::vector<Worker> workers;
+  std::deque<Worker> workers;
   for (size_t i = 0; i < threads; ++i) workers.emplace_back(work);
   double best = 0;
   for (int pass = 0; pass < 4; ++pass) {

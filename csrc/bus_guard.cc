@@ -1,6 +1,5 @@
 #include "bus_guard.h"
 
-#include <atomic>
 #include <cerrno>
 #include <mutex>
 
@@ -15,8 +14,9 @@ namespace {
 
 struct Guarded {
   uintptr_t begin = 0, end = 0;
-  bool lost = false;
+  std::atomic<bool>* given_up = nullptr;
 };
+static_assert(std::atomic<bool>::is_always_lock_free, "a handler sets one");
 
 // Read by the handler on the thread that wrote it.
 thread_local volatile Guarded guarded;
@@ -27,12 +27,12 @@ uintptr_t page_size = 4096;
 
 bool give_up(uintptr_t at) {
   if (at < guarded.begin || at >= guarded.end) return false;
+  guarded.given_up->store(true);
   const int code = errno;
   const uintptr_t page = at / page_size * page_size;
   void* const zeros = mmap(reinterpret_cast<void*>(page), guarded.end - page, PROT_READ,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   errno = code;
-  guarded.lost = true;
   return zeros != MAP_FAILED;
 }
 
@@ -76,21 +76,16 @@ bool BusGuard::stands() {
 #endif
 }
 
-BusGuard::BusGuard(const uint8_t* begin, size_t n) {
+BusGuard::BusGuard(const uint8_t* begin, size_t n, std::atomic<bool>& given_up) {
+  guarded.given_up = &given_up;
   guarded.begin = reinterpret_cast<uintptr_t>(begin);
   guarded.end = guarded.begin + n;
-  guarded.lost = false;
   std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 
 BusGuard::~BusGuard() {
   std::atomic_signal_fence(std::memory_order_seq_cst);
   guarded.end = 0;
-}
-
-bool BusGuard::lost() const {
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  return guarded.lost;
 }
 
 }  // namespace headrace

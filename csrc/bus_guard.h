@@ -1,6 +1,7 @@
 // BusGuard: reading memory that shows a file, though the file may be cut meanwhile.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -17,14 +18,12 @@ class BusGuard {
   // they do not. Any thread.
   static bool stands();
 
-  // Of [begin, begin + n), pages of one mapping; all from the first lost one on are given up.
-  BusGuard(const uint8_t* begin, size_t n);
+  // Of [begin, begin + n), in pages of one mapping. Those from the first lost one on are given up,
+  // which is said before anybody can read zeros there.
+  BusGuard(const uint8_t* begin, size_t n, std::atomic<bool>& given_up);
   ~BusGuard();
   BusGuard(const BusGuard&) = delete;
   BusGuard& operator=(const BusGuard&) = delete;
-
-  // Whether zeros have been read.
-  bool lost() const;
 };
 
 }  // namespace headrace

@@ -7,12 +7,13 @@
 namespace headrace {
 namespace {
 
-bool pays_to_gather(const Index& index, uint64_t most_mapped) {
+bool pays_to_map(const Index& index, uint64_t most_mapped) {
   uint64_t bytes = 0;
   for (const IndexedFile& file : index.files()) bytes += file.size;
   const uint64_t average = bytes / std::max<uint64_t>(index.count(), 1);
   return index.files().size() <= FrameReader::kMostMappings && bytes <= most_mapped &&
-         average >= FrameReader::kLeastGathered && average <= FrameReader::kMostGathered;
+         ((average >= FrameReader::kLeastGathered && average <= FrameReader::kMostGathered) ||
+          (average >= FrameReader::kLeastOutlined && can_copy_mapped()));
 }
 
 }  // namespace
@@ -20,7 +21,7 @@ bool pays_to_gather(const Index& index, uint64_t most_mapped) {
 Fetcher::Fetcher(std::vector<std::string> files, std::shared_ptr<const Index> index, bool verify,
                  uint64_t most_mapped)
     : index_(std::move(index)),
-      reader_(std::move(files), verify, pays_to_gather(*index_, most_mapped)) {}
+      reader_(std::move(files), verify, pays_to_map(*index_, most_mapped)) {}
 
 int64_t Fetcher::ordinal_in_file(uint64_t ordinal) const {
   return static_cast<int64_t>(ordinal - index_->start(index_->find(ordinal).file));
@@ -36,6 +37,12 @@ void Fetcher::gather(std::span<const uint64_t> ordinals, Fetched& out) {
   find(ordinals, out);
   reader_.gather(out);
   explain(ordinals, out);
+}
+
+bool Fetcher::outline(std::span<const uint64_t> ordinals, Fetched& out) {
+  find(ordinals, out);
+  out.failures.clear();
+  return reader_.outline(out);
 }
 
 void Fetcher::find(std::span<const uint64_t> ordinals, Fetched& out) const {

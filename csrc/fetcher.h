@@ -32,10 +32,11 @@ class Fetcher {
   const Index& index() const { return *index_; }
   const std::string& path(uint32_t file) const { return reader_.path(file); }
 
-  // The records with these ordinals, as FrameReader reads or gathers them.
+  // The records with these ordinals, as FrameReader reads, gathers or outlines them.
   void fetch(std::span<const uint64_t> ordinals, Fetched& out);
   void gather(std::span<const uint64_t> ordinals, Fetched& out);
-  bool gathers() const { return reader_.gathers(); }
+  bool outline(std::span<const uint64_t> ordinals, Fetched& out);
+  bool maps() const { return reader_.maps(); }
   void try_again() { reader_.try_again(); }
 
   // Of a record that was fetched.

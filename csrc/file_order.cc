@@ -171,7 +171,12 @@ void FileOrder::locate(Worker& worker, Lap& lap) {
 bool FileOrder::outline(const Block& block, Worker& worker, Lap& lap) {
   Haul& haul = worker.haul;
   if (haul.walk != walk_ends || !haul.is_outline()) return false;
-  worker.outline.open(*block.source, haul.piece, haul.records, lap);
+  worker.origins.clear();
+  for (const ByteView& record : haul.records) {
+    const auto offset = static_cast<uint64_t>(haul.offset_of(record)) + kHeaderSize;
+    worker.origins.push_back({block.source.get(), nullptr, offset});
+  }
+  worker.outline.open(worker.origins, haul.records, lap);
   if (worker.cells) {
     worker.cells->locate(haul.records, worker.row_of);
     lap.end(Stage::kLocate);

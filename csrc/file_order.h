@@ -38,6 +38,7 @@ class FileOrder final : public Pipeline {
     explicit Worker(const LoaderOptions& options) : outline(options.verify, options.map_files) {}
     Haul haul;
     Outline outline;
+    std::vector<Outline::Origin> origins;
     bool outlined = false;         // values of the haul's records come from there
     uint32_t rest = 0, rests = 0;  // so many blocks are not tried so; of late
     std::vector<Amount> amounts;   // of run r and column c at r * columns + c

@@ -1,6 +1,7 @@
 #include "file_view.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 namespace headrace {
 
@@ -13,6 +14,15 @@ FileView FileView::of(int descriptor, uint64_t size) {
   view.begin_ = static_cast<const uint8_t*>(begin);
   view.size_ = size;
   return view;
+}
+
+long FileView::waits() {
+#ifdef RUSAGE_THREAD
+  struct rusage usage;
+  return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_majflt : 0;
+#else
+  return 0;
+#endif
 }
 
 FileView::~FileView() {

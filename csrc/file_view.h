@@ -26,6 +26,9 @@ class FileView {
   }
   ~FileView();
 
+  // How often this thread has had to wait for a device, for what was shown was not in memory.
+  static long waits();
+
   explicit operator bool() const { return begin_ != nullptr; }
   const uint8_t* begin() const { return begin_; }
   uint64_t size() const { return size_; }

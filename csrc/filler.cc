@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "record.h"
+
 namespace headrace {
 Error Provenance::parse_error(const ParseError& error) const {
   return Error(Fault::kParse, error.text + "\n" + place(path, ordinal, offset, error.detail), path,
@@ -13,21 +15,27 @@ Filler::Filler(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout)
   if (job.schema) cells_.emplace(job.schema, job.single ? ParseMode::kSingle : ParseMode::kBatch);
 }
 
-void Filler::fill(Batch& batch, size_t first, std::span<const ByteView> records, Stopwatch& watch,
-                  const std::function<Provenance(size_t record)>& provenance) {
+bool Filler::fill(Batch& batch, size_t first, std::span<const ByteView> records, Stopwatch& watch,
+                  const std::function<Provenance(size_t record)>& provenance,
+                  const Outlined* outlined) {
   const size_t n = records.size();
-  if (n == 0) return;
+  if (n == 0) return true;
+  Lap lap(watch);
+  Outline* const outline = outlined == nullptr ? nullptr : &outlined->outline;
+  if (outline != nullptr) outline->open(outlined->origins, records, lap);
   places_.assign(layout_->columns().size(), {});
   if (!cells_) {
     Amount amount{.values = n, .bytes = 0};
     for (const ByteView& record : records) amount.bytes += record.size;
-    return batch.store_records(records, first, batch.reserve(0, amount, n));
+    batch.store_records(records, first, batch.reserve(0, amount, n), outline);
+    lap.end(Stage::kAssemble);
+    return true;
   }
   const Cells::RowOf row_of = [&](size_t record) {
     return ExactParser::Row{.index = first + record};
   };
-  Lap lap(watch);
   find(records, row_of, lap);
+  if (outline != nullptr && !cells_->bring_from(*outline, kEndSize)) return false;
   for (size_t c = 0; c < cells_->columns(); ++c) {
     if (BatchLayout::grows(layout_->columns()[c])) {
       places_[c] = batch.reserve(c, cells_->amount(c, 0, n), n);
@@ -38,6 +46,7 @@ void Filler::fill(Batch& batch, size_t first, std::span<const ByteView> records,
     batch.fail(first + record, provenance(record).parse_error(error));
   }
   lap.end(Stage::kAssemble);
+  return true;
 }
 
 void Filler::place(std::span<const Target> targets, std::span<const ByteView> records,

@@ -12,6 +12,7 @@
 
 #include "batch.h"
 #include "cells.h"
+#include "outline.h"
 #include "pipeline.h"
 #include "stopwatch.h"
 
@@ -34,9 +35,16 @@ class Filler {
   Filler(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout);
 
   // Parses the records, if the job has a schema, into rows [first, first + n) of the batch, whose
-  // earlier rows have been filled before. What does not parse fails its row.
-  void fill(Batch& batch, size_t first, std::span<const ByteView> records, Stopwatch& watch,
-            const std::function<Provenance(size_t record)>& provenance);
+  // earlier rows have been filled before. What does not parse fails its row. `outline`, unless it
+  // is null, brings what the records do not have in memory; false if that is not enough: then
+  // nothing has been done.
+  struct Outlined {
+    Outline& outline;
+    std::span<const Outline::Origin> origins;
+  };
+  bool fill(Batch& batch, size_t first, std::span<const ByteView> records, Stopwatch& watch,
+            const std::function<Provenance(size_t record)>& provenance,
+            const Outlined* outlined = nullptr);
 
   // The same for rows of any batches whose columns do not grow.
   struct Target {

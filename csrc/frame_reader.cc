@@ -4,6 +4,7 @@
 #include <cstring>
 #include <numeric>
 #include <tuple>
+#include <utility>
 
 #include "kernels/kernels.h"
 #include "record.h"
@@ -16,19 +17,28 @@ constexpr uint64_t kLongestRead = uint64_t{1} << 20;
 
 uint64_t frame_size(const FramePlace& place) { return kHeaderSize + place.size + kFooterSize; }
 
+// The first whose header is not that of a record of its size; n if there is none.
+size_t headers_end(const ByteView* records, size_t n) {
+  const size_t good = kernels().verify_lengths(records, n);
+  for (size_t i = 0; i < good; ++i) {
+    if (load64(records[i].data - kHeaderSize) != records[i].size) return i;
+  }
+  return good;
+}
+
 bool stands_before(const FramePlace& a, const FramePlace& b) {
   return std::tie(a.file, a.offset) < std::tie(b.file, b.offset);
 }
 
 }  // namespace
 
-FrameReader::FrameReader(std::vector<std::string> files, bool verify, bool may_gather)
+FrameReader::FrameReader(std::vector<std::string> files, bool verify, bool may_map)
     : files_(std::move(files)),
       verify_(verify),
-      may_gather_(may_gather),
+      may_map_(may_map),
       sources_(files_.size()),
       mapped_(std::make_unique<std::atomic<const Mapping*>[]>(files_.size())),
-      gathers_(may_gather_) {}
+      maps_(may_map_) {}
 
 std::shared_ptr<const Source> FrameReader::open(uint32_t file) {
   std::lock_guard lock(mutex_);
@@ -128,12 +138,12 @@ void FrameReader::read(Frames& frames) {
 }
 
 void FrameReader::gather(Frames& frames) {
-  if (gathers()) {
+  if (maps()) {
     frames.flawed.clear();
     frames.records.resize(frames.places.size());
-    const long waits = Landing::waits();
+    const long waits = FileView::waits();
     const bool good = gather_all(frames);
-    if (!good || Landing::waits() != waits) gathers_ = false;
+    if (!good || FileView::waits() != waits) maps_ = false;
     if (good) {
       check(frames);
       if (frames.flawed.empty()) return;
@@ -143,11 +153,11 @@ void FrameReader::gather(Frames& frames) {
 }
 
 void FrameReader::try_again() {
-  if (gathers() || !may_gather_) return;
+  if (maps() || !may_map_) return;
   std::lock_guard lock(mutex_);
   for (const uint32_t file : opened_) sources_[file].reset();  // they remember having waited
   opened_.clear();
-  gathers_ = true;
+  maps_ = true;
 }
 
 // False if not all could be had like this.
@@ -182,6 +192,58 @@ bool FrameReader::gather_all(Frames& frames) {
   return copy();
 }
 
+bool FrameReader::outline(Frames& frames) {
+  const long waits = FileView::waits();
+  // What lay between the ends may not have been in memory, though they were.
+  if (std::exchange(frames.outlined_, false) && waits != frames.waits_) maps_ = false;
+  if (!maps() || !can_copy_mapped()) return false;
+  const bool good = outline_all(frames);
+  if (FileView::waits() != waits) maps_ = false;
+  frames.waits_ = waits;
+  frames.outlined_ = good;
+  return good;
+}
+
+bool FrameReader::outline_all(Frames& frames) {
+  size_t total = 0;
+  for (const FramePlace& place : frames.places) total += frame_size(place);
+  if (!frames.memory || frames.memory.capacity() < total + kSlop) {
+    frames.memory = Buffer(total + kSlop);
+  }
+  frames.bytes_read = 0;  // the outline counts
+  frames.flawed.clear();
+  frames.records.clear();
+  frames.origins.clear();
+  frames.sources_.clear();
+  uint8_t* to = frames.memory.data();
+  for (const FramePlace& place : frames.places) {
+    const Mapping* const mapping = map(place.file);
+    const uint64_t size = frame_size(place);
+    if (mapping == nullptr || place.offset > mapping->size() ||
+        size > mapping->size() - place.offset) {
+      return false;
+    }
+    try {
+      frames.sources_.push_back(open(place.file));
+    } catch (const Error&) {
+      return false;
+    }
+    const auto copy = [&](uint64_t begin, uint64_t end) {
+      return copy_mapped(mapping->at(place.offset + begin), end - begin, to + begin, /*far=*/false,
+                         0, mapping->given_up())
+          .has_value();
+    };
+    const uint64_t front = std::min(kHeaderSize + kEndSize, size);
+    const uint64_t back = std::max(front, size - std::min(kFooterSize + kEndSize, size));
+    if (!copy(0, front) || !copy(back, size)) return false;
+    frames.records.push_back({to + kHeaderSize, static_cast<size_t>(place.size)});
+    frames.origins.push_back({frames.sources_.back().get(), mapping, place.offset + kHeaderSize});
+    to += size;
+  }
+  std::memset(to, 0, kSlop);
+  return headers_end(frames.records.data(), frames.records.size()) == frames.records.size();
+}
+
 // False if that had to wait for a device: then other ways are better.
 bool FrameReader::read_and_learn(const FramePlace& place, const Mapping& mapping, uint8_t* to) {
   const uint64_t size = frame_size(place);
@@ -214,13 +276,7 @@ void FrameReader::check(Frames& frames) const {
 void FrameReader::check(size_t begin, size_t end, Frames& frames) const {
   while (begin < end) {
     const ByteView* const records = frames.records.data() + begin;
-    const auto same_size = [&](size_t i) {
-      return load64(records[i].data - kHeaderSize) == records[i].size;
-    };
-    size_t good = kernels().verify_lengths(records, end - begin);
-    for (size_t i = 0; i < good; ++i) {
-      if (!same_size(i)) good = i;
-    }
+    size_t good = headers_end(records, end - begin);
     const size_t headers = good;
     if (verify_) good = kernels().verify_payloads(records, good);
     begin += good;

@@ -14,6 +14,7 @@
 #include "error.h"
 #include "landing.h"
 #include "mapping.h"
+#include "outline.h"
 #include "source.h"
 
 namespace headrace {
@@ -45,6 +46,8 @@ struct Frames {
   };
   std::vector<Flawed> flawed;  // those that could not be had, in rising order
 
+  std::vector<Outline::Origin> origins;  // of records of which only the ends are in memory
+
  private:
   friend class FrameReader;
   struct Read {
@@ -56,6 +59,9 @@ struct Frames {
   std::vector<Read> reads_;
   Landing landing_;
   std::vector<ByteView> pieces_;
+  std::vector<std::shared_ptr<const Source>> sources_;  // of the origins
+  bool outlined_ = false;                               // so were the last ones;
+  long waits_ = 0;                                      // the thread's, before that
 };
 
 // Any thread; files stay open, some hundreds at a time.
@@ -68,9 +74,11 @@ class FrameReader {
   // Average sizes of records for which gathering pays: of smaller ones, many are better read
   // together with all between them; of larger ones, what a call costs is little.
   static constexpr uint64_t kLeastGathered = 256, kMostGathered = 16384;
+  // From here on, that it pays to bring their values from an outline.
+  static constexpr uint64_t kLeastOutlined = uint64_t{64} << 10;
 
-  // `may_gather`: these files may be mapped; at most kMostMappings.
-  FrameReader(std::vector<std::string> files, bool verify, bool may_gather);
+  // `may_map`: these files may be mapped; at most kMostMappings.
+  FrameReader(std::vector<std::string> files, bool verify, bool may_map);
 
   const std::string& path(uint32_t file) const { return files_[file]; }
 
@@ -82,13 +90,19 @@ class FrameReader {
   // The same for records that are far from each other. While the system has what is wanted in its
   // memory, pieces of mapped files are copied many at a time, which takes a third of the time.
   void gather(Frames& frames);
-  bool gathers() const { return gathers_.load(std::memory_order_relaxed); }
+
+  // Of large records, while the system has them in its memory: their ends, and the origins. Headers
+  // are verified. False if it must be read as a whole.
+  bool outline(Frames& frames);
+
+  bool maps() const { return maps_.load(std::memory_order_relaxed); }
   void try_again();  // what was not in memory may be there now
 
  private:
   std::shared_ptr<const Source> open(uint32_t file);
   const Mapping* map(uint32_t file);
   bool gather_all(Frames& frames);
+  bool outline_all(Frames& frames);
   bool read_and_learn(const FramePlace& place, const Mapping& mapping, uint8_t* to);
   void plan_reads(Frames& frames) const;
   void check(Frames& frames) const;
@@ -96,14 +110,14 @@ class FrameReader {
 
   const std::vector<std::string> files_;
   const bool verify_;
-  const bool may_gather_;
+  const bool may_map_;
 
   std::mutex mutex_;
   std::vector<std::shared_ptr<const Source>> sources_;
   std::vector<uint32_t> opened_;  // in the order of their opening
   std::vector<std::unique_ptr<const Mapping>> mappings_;
   std::unique_ptr<std::atomic<const Mapping*>[]> mapped_;  // the same, for who has no lock
-  std::atomic<bool> gathers_;
+  std::atomic<bool> maps_;
 };
 
 }  // namespace headrace

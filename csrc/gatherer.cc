@@ -25,7 +25,7 @@ Gatherer::Gatherer(const LoaderJob& job, std::shared_ptr<const BatchLayout> layo
       outbox_(outbox),
       parts_(job.verbs),
       most_kept_(most_kept(job.options)),
-      reader_(job.files, job.options.verify, /*may_gather=*/false),
+      reader_(job.files, job.options.verify, /*may_map=*/false),
       placer_(job, parts_, *layout_, outbox),
       streams_(job.files,
                Streams::Rules::of(job, placer_.horizon() != 0 ? kPassingBlock : kKeptBlock)),

@@ -55,15 +55,6 @@ bool Landing::reserve(size_t n) {
 #endif
 }
 
-long Landing::waits() {
-#ifdef RUSAGE_THREAD
-  struct rusage usage;
-  return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_majflt : 0;
-#else
-  return 0;
-#endif
-}
-
 bool Landing::gather(std::span<const ByteView> pieces, size_t begin) {
 #ifdef MFD_CLOEXEC
   while (!pieces.empty()) {

@@ -26,9 +26,6 @@ class Landing {
   // Copies the pieces to data() + begin, one behind the other. False if one of them cannot be had.
   bool gather(std::span<const ByteView> pieces, size_t begin);
 
-  // How often this thread has had to wait for a device, for what was mapped was not in memory.
-  static long waits();
-
  private:
   void release();
 

@@ -22,6 +22,9 @@ class Mapping {
   uint64_t size() const { return view_.size(); }
   const uint8_t* at(uint64_t offset) const { return view_.begin() + offset; }  // offset < size()
 
+  // Set for ever by who finds that pages are gone (mapped_copier.h).
+  std::atomic<bool>& given_up() const { return given_up_; }
+
   // Whether these bytes are thought to be in memory, at their addresses.
   bool knows(uint64_t offset, uint64_t n) const {
     if (n == 0 || offset >= size() || n > size() - offset) return false;
@@ -43,6 +46,7 @@ class Mapping {
   uint64_t window(uint64_t offset) const { return (inset_ + offset) >> kWindowBits; }
 
   const FileView view_;
+  mutable std::atomic<bool> given_up_{false};
   const uint64_t inset_;  // of the beginning in its window
   const std::unique_ptr<std::atomic<bool>[]> known_;
 };

@@ -10,6 +10,7 @@
 #include "bytes.h"
 #include "error.h"
 #include "mapped_copier.h"
+#include "mapping.h"
 #include "source.h"
 #include "stopwatch.h"
 
@@ -21,9 +22,18 @@ class Outline {
   // `may_map`: values may be copied from where the system has the file in its memory.
   Outline(bool verify, bool may_map) : verify_(verify), may_map_(may_map) {}
 
-  // `records`: as walk_ends() found them, in the piece; they, the piece, the source and the lap
-  // stay as they are until the last value has been brought.
-  void open(const Source& source, const Piece& piece, std::span<const ByteView> records, Lap& lap);
+  // Where a record's data begins in its file. `mapping`: of that file; null: the outline may make
+  // one of its own for a while.
+  struct Origin {
+    const Source* source;
+    const Mapping* mapping;
+    uint64_t offset;
+  };
+
+  // `records`: of their data at least the first and last kEndSize bytes are in memory, where they
+  // belong, and the checksum behind it. They, their origins and the lap stay as they are until the
+  // last value has been brought.
+  void open(std::span<const Origin> origins, std::span<const ByteView> records, Lap& lap);
 
   // Reads to `to`, an array that is `far` or not (cells.h), the n bytes of records[record] that
   // would begin at `value`, and compares the record's data with its checksum. Once for each record,
@@ -38,13 +48,13 @@ class Outline {
   uint64_t bytes_read() const { return bytes_read_; }
 
  private:
-  std::optional<uint32_t> copy(uint64_t offset, size_t n, uint8_t* to, bool far, uint32_t crc);
-  size_t read(uint64_t offset, size_t n, uint8_t* to, uint32_t& crc);
+  std::optional<uint32_t> copy(const Origin& origin, uint64_t offset, size_t n, uint8_t* to,
+                               bool far, uint32_t crc);
+  size_t read(const Source& source, uint64_t offset, size_t n, uint8_t* to, uint32_t& crc);
 
   const bool verify_, may_map_;
   MappedCopier copier_;
-  const Source* source_ = nullptr;
-  const Piece* piece_ = nullptr;
+  std::span<const Origin> origins_;
   std::span<const ByteView> records_;
   size_t unsound_ = kNone;
   std::optional<Error> trouble_;

@@ -23,9 +23,9 @@ Picker::Picker(const LoaderJob& job, std::shared_ptr<const BatchLayout> layout, 
       outbox_(outbox),
       selection_(job.index->count(), job.verbs),
       fetcher_(job.files, job.index, job.options.verify,
-               selection_.shuffle() == nullptr ? 0
-               : job.options.memory != 0       ? job.options.memory / 2
-                                               : kMapped),
+               selection_.shuffle() == nullptr || !job.options.map_files ? 0
+               : job.options.memory != 0                                 ? job.options.memory / 2
+                                                                         : kMapped),
       outer_(behind(job.verbs, selection_.verbs())) {
   if (const std::string difference = job.index->difference(job.files); !difference.empty()) {
     throw Error(Fault::kDataLoss, "the index is not one of these files: " + difference,
@@ -69,7 +69,10 @@ void Picker::start_at(const Position& position) {
 // --- tasks ---
 
 void Picker::work() {
-  Worker worker{Filler(job_, layout_), {}, {}};
+  Worker worker{.filler = Filler(job_, layout_),
+                .outline = Outline(job_.options.verify, job_.options.map_files),
+                .scratch = {},
+                .places = {}};
   Task task;
   std::unique_lock lock(mutex_);
   while (!stopped_) {
@@ -221,7 +224,7 @@ void Picker::plan() {
   // Together, if of two neighbours the second mostly costs less read with the first, and both
   // cannot be had without reading.
   const size_t n = share->lot.rows();
-  share->together = selection_.shuffle() != nullptr && !fetcher_.gathers() && n <= most_rows_ &&
+  share->together = selection_.shuffle() != nullptr && !fetcher_.maps() && n <= most_rows_ &&
                     bytes_ / n < average_ + FrameReader::kNear;
   share->round = share->together ? Round::kNumber : Round::kParse;
   if (share->together) share->lot.divide(*job_.index, bytes_, job_.batch_size);
@@ -246,80 +249,6 @@ void Picker::close_batch(Share& share, size_t rows, bool drop) {
   end.outer = outer_.counters();
   end.ended = ended_;
   share.batches.push_back({share.lot.rows() - rows, rows, std::move(end), drop});
-}
-
-// --- batches ---
-
-void Picker::fill(const Task& task, Worker& worker) {
-  const Planned& planned = task.share->batches[task.number];
-  if (selection_.flags() || !task.share->together) {
-    worker.places.clear();
-    task.share->lot.list(planned.first, planned.rows, worker.places);
-  }
-  if (selection_.flags()) {
-    uint8_t* valid = task.batch->fixed(layout_->columns().size() - 1);
-    for (const EvenPlace& place : worker.places) *valid++ = place.valid;
-  }
-  if (task.share->together) {
-    parse(task, worker);
-  } else {
-    // Groups by size, from the average: the real sizes are only known when they are looked up.
-    const size_t group = std::clamp<size_t>(Filler::kGroupBytes / average_, 1, Filler::kGroupRows);
-    for (size_t first = 0; first < planned.rows; first += group) {
-      const size_t n = std::min(group, planned.rows - first);
-      if (!fetch_and_parse(task, worker, first, n)) break;
-    }
-  }
-  outbox_.release(task.batch);
-}
-
-// The records of a lot that has been read.
-void Picker::parse(const Task& task, Worker& worker) {
-  const Planned& planned = task.share->batches[task.number];
-  const Lot& lot = task.share->lot;
-  size_t rows = planned.rows;
-  if (const Lot::Failure* failure = lot.failure(task.number)) {
-    rows = failure->row - planned.first;
-    task.batch->fail(rows, failure->error);
-  }
-  const auto records = lot.records(planned.first, rows);
-  for (size_t first = 0, n; first < rows; first += n) {
-    size_t bytes = 0;
-    for (n = 0; first + n < rows && bytes < Filler::kGroupBytes && n < Filler::kGroupRows; ++n) {
-      bytes += records[first + n].size;
-    }
-    worker.filler.fill(
-        *task.batch, first, records.subspan(first, n), outbox_.stopwatch(), [&](size_t record) {
-          const uint64_t ordinal = lot[planned.first + first + record].ordinal;
-          const Index::Place place = job_.index->find(ordinal);
-          return Provenance{fetcher_.path(place.file), fetcher_.ordinal_in_file(ordinal),
-                            static_cast<int64_t>(place.offset)};
-        });
-  }
-}
-
-// False if a record could not be had: nothing behind it will be delivered.
-bool Picker::fetch_and_parse(const Task& task, Worker& worker, size_t first, size_t n) {
-  std::vector<uint64_t>& ordinals = worker.scratch.ordinals;
-  ordinals.clear();
-  for (size_t i = 0; i < n; ++i) ordinals.push_back(worker.places[first + i].ordinal);
-  Fetched& fetched = worker.scratch.fetched;
-  Lap lap(outbox_.stopwatch());
-  fetcher_.gather(ordinals, fetched);
-  bytes_read_ += fetched.bytes_read;
-  lap.end(Stage::kRead);
-  const bool whole = fetched.failures.empty();
-  if (!whole) {
-    n = fetched.failures.front().record;
-    task.batch->fail(first + n, fetched.failures.front().error);
-  }
-  const auto records = std::span<const ByteView>(fetched.records).first(n);
-  worker.filler.fill(*task.batch, first, records, outbox_.stopwatch(), [&](size_t record) {
-    const Index::Place& place = fetched.places[record];
-    return Provenance{fetcher_.path(place.file), fetcher_.ordinal_in_file(ordinals[record]),
-                      static_cast<int64_t>(place.offset)};
-  });
-  return whole;
 }
 
 }  // namespace headrace

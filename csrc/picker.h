@@ -11,6 +11,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "fetcher.h"
@@ -64,8 +65,10 @@ class Picker final : public Pipeline {
   };
   struct Worker {
     Filler filler;
+    Outline outline;
     Lot::Scratch scratch;
     std::vector<EvenPlace> places;
+    size_t rest = 0;  // so many groups are not tried by their outline
   };
 
   bool claim(Task& task);
@@ -80,6 +83,9 @@ class Picker final : public Pipeline {
   void fill(const Task& task, Worker& worker);
   void parse(const Task& task, Worker& worker);
   bool fetch_and_parse(const Task& task, Worker& worker, size_t first, size_t n);
+  Provenance provenance(const Lot::Scratch& scratch, size_t record) const;
+  bool is_large() const;
+  std::optional<bool> outline_and_parse(const Task& task, Worker& worker, size_t first);
 
   const LoaderJob& job_;
   const std::shared_ptr<const BatchLayout> layout_;

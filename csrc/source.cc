@@ -68,6 +68,7 @@ class LocalFile final : public Source {
   }
 
   bool cold() const override { return cold_.load(std::memory_order_relaxed); }
+  void waited() const override { cold_.store(true, std::memory_order_relaxed); }
 
   size_t read(uint64_t offset, uint8_t* out, size_t n) const override {
     size_t have = cold() ? 0 : read_from_memory(offset, out, n);

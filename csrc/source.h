@@ -50,6 +50,7 @@ class Source {
 
   // Whether a read has had to wait for a device: it pays to ask for bytes before they are needed.
   virtual bool cold() const { return false; }
+  virtual void waited() const {}  // who was shown the file has had to: it is cold
 
   // Makes `piece` hold [offset, offset + n), fewer bytes only where the file ends or cannot be read
   // any further. What the piece already holds from `offset` on is kept and not read again. Memory

@@ -32,7 +32,7 @@ ROOMS = [
     "scan plan frame_reader",
     "growing_array batch_layout batch index index_build index_file extents fetcher selection",
     "outbox blocks pipeline filler assigner block_read streams file_order mixer row_parser placer"
-    " gatherer gatherer_order lot picker parse loader writer",
+    " gatherer gatherer_order lot picker picker_batches parse loader writer",
     "bindings",
 ]
 ROOM_OF = {noun: number for number, room in enumerate(ROOMS) for noun in room.split()}

@@ -192,6 +192,74 @@ class TestLargeValues:
         assert stats["records"] == 30
 
 
+class TestShuffleOfEverything:
+    """Values go straight to their rows, wherever the records stand."""
+
+    @pytest.mark.parametrize("layout", TestLargeValues.LAYOUTS)
+    def test_layouts(self, tmp_path, layout):
+        examples = list(TestLargeValues.examples(TestLargeValues.SIZES[:40], layout))
+        files = [
+            write_records(tmp_path / str(i), map(hr.encode_example, examples[i : i + 10]))
+            for i in range(0, 40, 10)
+        ]
+        dtype = np.float32 if layout == "floats" else bytes
+        spec = {"label": hr.FixedLenFeature([], np.int64), "large": hr.RaggedFeature(dtype)}
+        if dtype is bytes:
+            spec["large"] = hr.FixedLenFeature([], bytes)
+        dataset = hr.TFRecordDataset(files).parse_example(spec).shuffle(None, seed=5).batch(6)
+        assert_threads_change_nothing(dataset)
+        dataset.set_epoch(0)
+        batches = list(dataset)
+        labels = [int(n) for batch in batches for n in batch["label"]]
+        assert labels != sorted(labels)
+        assert sorted(labels) == list(range(40))
+        large = [bits(value) for batch in batches for value in batch["large"]]
+        assert large == [bits(examples[label]["large"]) for label in labels]
+
+    def test_whole_records(self, path):
+        dataset = hr.TFRecordDataset(path).shuffle(None, seed=5)
+        assert sorted(dataset) == sorted(RECORDS)
+        assert_threads_change_nothing(dataset.batch(16))
+        assert_resumes_everywhere(dataset.batch(64))
+
+    @pytest.mark.parametrize("place", [0, 9, 15, 30, 50_000, 70_000, -5, -1])
+    @pytest.mark.parametrize("verify", [True, False])
+    def test_damage(self, tmp_path, place, verify):
+        records = [record(i, LARGE + i) for i in range(40)]
+        path = write_records(tmp_path / "file", records)
+        dataset = hr.TFRecordDataset(path).parse_example(BOTH).shuffle(None, seed=5).batch(4)
+        dataset = dataset.with_options(hr.Options(verify_checksums=verify))
+        numbers = [int(n) for batch in dataset for n in batch["number"]]  # makes the index
+        size = len(records[0]) + FRAME
+        with open(path, "r+b") as file:
+            file.seek(place % size)
+            byte = file.read(1)[0]
+            file.seek(place % size)
+            file.write(bytes([byte ^ 1]))
+
+        def outcome(mmap):
+            seen = []
+            dataset.set_epoch(0)
+            try:
+                for batch in dataset.with_options(hr.Options(mmap=mmap)):
+                    seen.extend(int(n) for n in batch["number"])
+            except hr.Error as error:
+                return seen, type(error), str(error)
+            return seen, None, None
+
+        seen, kind, text = outcome(mmap=True)
+        assert (seen, kind, text) == outcome(mmap=False)
+        assert seen == numbers[: len(seen)]
+        if kind is None:
+            assert not verify
+            assert seen == numbers
+        else:
+            assert issubclass(kind, (hr.DataLossError, hr.ParseError))
+            assert "record 0 at byte 0" in text
+            if place not in (0, 9):  # a header is wrong already when the index is made again
+                assert len(seen) // 4 == numbers.index(0) // 4
+
+
 def test_only_what_is_wanted_is_read(tmp_path):
     file = write_records(tmp_path / "file", RECORDS[:40])
     dataset = hr.TFRecordDataset(file).shard(10, 9).parse_example(NUMBER).batch(4)

@@ -75,22 +75,22 @@ bool can_gather() {  // on this system
 TEST_CASE("gathered records are those that would be read") {
   const Files files;
   Fetcher fetcher(files.paths, files.index, /*verify=*/true, kEverything);
-  CHECK(fetcher.gathers());
+  CHECK(fetcher.maps());
   Fetched fetched;
   for (uint64_t salt = 0; salt < 20; ++salt) {
     fetcher.gather(some(salt), fetched);
     require_records(some(salt), fetched);
   }
-  CHECK(fetcher.gathers() == can_gather());
+  CHECK(fetcher.maps() == can_gather());
 }
 
 TEST_CASE("files are mapped only if all of them may be, and records are small but not tiny") {
   const Files files;
   uint64_t bytes = 0;
   for (const IndexedFile& file : files.index->files()) bytes += file.size;
-  CHECK(Fetcher(files.paths, files.index, true, bytes).gathers());
-  CHECK_FALSE(Fetcher(files.paths, files.index, true, bytes - 1).gathers());
-  CHECK_FALSE(Fetcher(files.paths, files.index, true).gathers());
+  CHECK(Fetcher(files.paths, files.index, true, bytes).maps());
+  CHECK_FALSE(Fetcher(files.paths, files.index, true, bytes - 1).maps());
+  CHECK_FALSE(Fetcher(files.paths, files.index, true).maps());
   Fetcher unmapped(files.paths, files.index, true);
   Fetched fetched;
   unmapped.gather(some(1), fetched);
@@ -100,7 +100,7 @@ TEST_CASE("files are mapped only if all of them may be, and records are small bu
     const std::vector<std::string> paths = {
         files.folder.write("other", Records(10, std::string(size, 'x')))};
     const auto index = build_index({paths, OnCorruption::kRaise, 1}, [] { return true; });
-    CHECK_FALSE(Fetcher(paths, index, true, kEverything).gathers());
+    CHECK_FALSE(Fetcher(paths, index, true, kEverything).maps());
   }
 }
 
@@ -132,7 +132,7 @@ TEST_CASE("what a mapped file has lost, or has otherwise than it was, fails as i
     file.put('!');
   }
   check_same_failures(1);
-  CHECK(fetcher.gathers() == can_gather());
+  CHECK(fetcher.maps() == can_gather());
   SUBCASE("cut within a page that keeps its beginning") {
     std::filesystem::resize_file(path, place.offset + 100);
     check_same_failures(80);
@@ -142,16 +142,112 @@ TEST_CASE("what a mapped file has lost, or has otherwise than it was, fails as i
     for (uint64_t i = 0; i < kRecords / 3; ++i) bytes += framed(record(kRecords / 3 + i));
     std::filesystem::resize_file(path, 0);
     check_same_failures(kRecords / 3);
-    CHECK_FALSE(fetcher.gathers());
+    CHECK_FALSE(fetcher.maps());
     std::ofstream(path, std::ios::binary) << bytes;
     fetcher.gather(ordinals, gathered);
     require_records(ordinals, gathered);
-    CHECK_FALSE(fetcher.gathers());
+    CHECK_FALSE(fetcher.maps());
     fetcher.try_again();
-    CHECK(fetcher.gathers());
+    CHECK(fetcher.maps());
     fetcher.gather(ordinals, gathered);
     require_records(ordinals, gathered);
-    CHECK(fetcher.gathers() == can_gather());
+    CHECK(fetcher.maps() == can_gather());
+  }
+}
+
+namespace {
+
+struct LargeFiles {
+  static constexpr size_t kSize = 100'000;
+  Folder folder;
+  Records records;
+  std::vector<std::string> paths;
+  std::shared_ptr<const Index> index;
+
+  LargeFiles() {
+    for (size_t i = 0; i < 20; ++i) {
+      std::string record(i % 7 == 3 ? 100 * i : kSize + i, static_cast<char>('a' + i));
+      record.replace(0, std::min<size_t>(record.size(), 2), "<>");
+      records.push_back(record);
+    }
+    for (size_t i = 0; i < 20; i += 10) {
+      const auto begin = records.begin() + static_cast<ptrdiff_t>(i);
+      paths.push_back(folder.write(std::to_string(i), Records(begin, begin + 10)));
+    }
+    index = build_index({paths, OnCorruption::kRaise, 1}, [] { return true; });
+  }
+};
+
+// All of a record but its ends, had by its outline. Its ends are looked at.
+void require_outlined(const Fetched& fetched, std::span<const uint64_t> ordinals,
+                      const LargeFiles& files, Outline& outline) {
+  Stopwatch watch;
+  Lap lap(watch);
+  outline.open(fetched.origins, fetched.records, lap);
+  for (size_t i = 0; i < ordinals.size(); ++i) {
+    const std::string& expected = files.records[ordinals[i]];
+    const ByteView& record = fetched.records[i];
+    REQUIRE(record.size == expected.size());
+    const size_t end = std::min<size_t>(expected.size(), kEndSize);
+    REQUIRE(std::equal(record.data, record.data + end, expected.begin()));
+    REQUIRE(std::equal(record.data + record.size - end, record.data + record.size,
+                       expected.end() - static_cast<ptrdiff_t>(end)));
+    if (record.size < 2) continue;
+    std::string value(record.size - 2, '\0');
+    outline.bring(i, record.data + 1, value.size(), reinterpret_cast<uint8_t*>(value.data()), true);
+    if (outline.unsound() == Outline::kNone) REQUIRE(value == expected.substr(1, value.size()));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("of large records in memory the ends are had, and the rest by their outline") {
+  const LargeFiles files;
+  Fetcher fetcher(files.paths, files.index, /*verify=*/true, kEverything);
+  CHECK(fetcher.maps() == can_copy_mapped());
+  CHECK_FALSE(Fetcher(files.paths, files.index, true).maps());
+  if (!can_copy_mapped()) return;
+  Fetched fetched;
+  Outline outline(/*verify=*/true, /*may_map=*/true);
+  for (uint64_t k = 0; k < 20; ++k) {
+    const std::vector<uint64_t> ordinals = {k, (k * 7 + 5) % 20, 19 - k, k};
+    REQUIRE(fetcher.outline(ordinals, fetched));
+    require_outlined(fetched, ordinals, files, outline);
+    CHECK(outline.unsound() == Outline::kNone);
+  }
+
+  SUBCASE("other data than was written is found by its checksum") {
+    const Index::Place place = files.index->find(15);
+    std::fstream file(files.paths[place.file], std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(place.offset + 50'000));
+    file.put('!');
+    file.close();
+    const std::vector<uint64_t> ordinals = {2, 15, 4};
+    REQUIRE(fetcher.outline(ordinals, fetched));
+    require_outlined(fetched, ordinals, files, outline);
+    CHECK(outline.unsound() == 1);
+  }
+  SUBCASE("another header is none of it") {
+    const Index::Place place = files.index->find(15);
+    std::fstream file(files.paths[place.file], std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(place.offset));
+    file.put('!');
+    file.close();
+    CHECK_FALSE(fetcher.outline(std::vector<uint64_t>{2, 15}, fetched));
+  }
+  SUBCASE("nor is what was cut") {
+    const Index::Place place = files.index->find(15);
+    std::filesystem::resize_file(files.paths[place.file], place.offset + 50'000);
+    CHECK_FALSE(fetcher.outline(std::vector<uint64_t>{2, 15}, fetched));
+    CHECK_FALSE(fetcher.outline(std::vector<uint64_t>{11}, fetched));
+    CHECK(fetcher.outline(std::vector<uint64_t>{2}, fetched));
+  }
+  SUBCASE("or is cut between the ends and the rest") {
+    const std::vector<uint64_t> ordinals = {15, 16};
+    REQUIRE(fetcher.outline(ordinals, fetched));
+    std::filesystem::resize_file(files.paths[1], files.index->find(15).offset + 50'000);
+    require_outlined(fetched, ordinals, files, outline);
+    CHECK(outline.unsound() == 0);
   }
 }
 

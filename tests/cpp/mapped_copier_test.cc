@@ -30,8 +30,6 @@ std::string random_text(size_t n, uint32_t seed) {
   return text;
 }
 
-bool can_copy() { return BusGuard::stands() && kernels().copy_crc32c != nullptr; }
-
 // What a copier has of a piece; none if it must be read.
 std::optional<std::string> copied(MappedCopier& copier, const Source& source, uint64_t offset,
                                   size_t n, bool far = false) {
@@ -46,7 +44,7 @@ std::optional<std::string> copied(MappedCopier& copier, const Source& source, ui
 }  // namespace
 
 TEST_CASE("pieces of files that change in turn, and after much of one") {
-  if (!can_copy()) return;
+  if (!can_copy_mapped()) return;
   const Folder folder;
   const std::string texts[] = {random_text(3'000'000, 1), random_text(2'000'001, 2)};
   const std::unique_ptr<Source> sources[] = {open_local(folder.write("a", texts[0])),
@@ -61,7 +59,7 @@ TEST_CASE("pieces of files that change in turn, and after much of one") {
 }
 
 TEST_CASE("a file in place of another, of the same name and the same memory, is a new one") {
-  if (!can_copy()) return;
+  if (!can_copy_mapped()) return;
   const Folder folder;
   MappedCopier copier;
   for (uint32_t i = 0; i < 5; ++i) {
@@ -73,7 +71,7 @@ TEST_CASE("a file in place of another, of the same name and the same memory, is 
 }
 
 TEST_CASE("what a file has lost must be read, and so must all of it from then on") {
-  if (!can_copy()) return;
+  if (!can_copy_mapped()) return;
   const Folder folder;
   const std::string text = random_text(1'000'000, 4);
   const std::string path = folder.write("file", text);
@@ -129,18 +127,20 @@ TEST_CASE("a read that has no guard ends the process as it always did") {
   const Cut cut;
   CHECK(dies([&] { cut.touch(); }));
   CHECK(dies([&] {
-    const BusGuard guard(cut.view.begin(), 100);  // of something else
+    std::atomic<bool> given_up = false;
+    const BusGuard guard(cut.view.begin(), 100, given_up);  // of something else
     cut.touch();
   }));
   CHECK(dies([] { raise(SIGBUS); }));
   CHECK_FALSE(dies([&] {
-    const BusGuard guard(cut.view.begin(), cut.view.size());
-    if (cut.touch() != 0 || !guard.lost()) _exit(1);
+    std::atomic<bool> given_up = false;
+    const BusGuard guard(cut.view.begin(), cut.view.size(), given_up);
+    if (cut.touch() != 0 || !given_up) _exit(1);
   }));
 }
 
 TEST_CASE("another handler of the signal, put up later, keeps it, and nothing is mapped any more") {
-  if (!can_copy()) return;
+  if (!can_copy_mapped()) return;
   const Folder folder;
   const std::string text = random_text(100'000, 5);
   const auto source = open_local(folder.write("file", text));

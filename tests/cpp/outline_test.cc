@@ -9,10 +9,8 @@
 #include <vector>
 
 #include "agreement.h"
-#include "bus_guard.h"
 #include "cells.h"
 #include "files.h"
-#include "kernels/kernels.h"
 #include "recipes.h"
 
 using namespace headrace;
@@ -53,6 +51,15 @@ struct Walked {
   Piece piece;
   std::vector<ByteView> records;
   Walk walk;
+
+  std::vector<Outline::Origin> origins(const Source& of) const {
+    std::vector<Outline::Origin> found;
+    for (const ByteView& record : records) {
+      const auto at = static_cast<uint64_t>(record.data - piece.bytes.data);
+      found.push_back({&of, nullptr, piece.offset + at});
+    }
+    return found;
+  }
 };
 
 uint8_t* writable(const uint8_t* bytes) { return const_cast<uint8_t*>(bytes); }
@@ -230,7 +237,8 @@ TEST_CASE("what the ends say is true, whatever stands between them, or they say 
     Stopwatch watch;
     Lap lap(watch);
     Outline outline(/*verify=*/true, /*may_map=*/true);
-    outline.open(walked.source, walked.piece, walked.records, lap);
+    const auto origins = walked.origins(walked.source);
+    outline.open(origins, walked.records, lap);
     if (!cells.bring_from(outline, kEndSize)) {
       ++silent;
       CHECK(cells.slow_records() == 0);
@@ -266,7 +274,8 @@ struct Bringer {
   bool far = false;
 
   Records bring(const Source& source, const Walked& walked) {
-    outline.open(source, walked.piece, walked.records, lap);
+    const auto origins = walked.origins(source);
+    outline.open(origins, walked.records, lap);
     Records found;
     for (size_t i = 0; i < walked.records.size(); ++i) {
       const ByteView record = walked.records[i];
@@ -351,7 +360,7 @@ class Counted final : public Source {
 }  // namespace
 
 TEST_CASE("values of a file that is in memory are not read, those of a cold one are") {
-  if (!BusGuard::stands() || kernels().copy_crc32c == nullptr) return;
+  if (!can_copy_mapped()) return;
   Chance chance(12);
   const Records records = {chance.bytes(200'000), chance.bytes(300'000)};
   const Walked walked(framed(records));
