@@ -70,7 +70,9 @@ bool BusGuard::stands() {
     sigaction(SIGBUS, &ours, nullptr);
   });
   struct sigaction now;
-  return sigaction(SIGBUS, nullptr, &now) == 0 && is_up(now);
+  sigset_t blocked;
+  return sigaction(SIGBUS, nullptr, &now) == 0 && is_up(now) &&
+         pthread_sigmask(SIG_BLOCK, nullptr, &blocked) == 0 && sigismember(&blocked, SIGBUS) == 0;
 #else
   return false;
 #endif

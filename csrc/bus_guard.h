@@ -14,8 +14,8 @@ namespace headrace {
 // Of one thread, which has one at most at a time.
 class BusGuard {
  public:
-  // Whether guards work: the first call puts the handler up; once another one has taken its place
-  // they do not. Any thread.
+  // Whether guards of this thread work: the first call puts the handler up; once another one has
+  // taken its place they do not, nor in a thread that blocks the signal.
   static bool stands();
 
   // Of [begin, begin + n), in pages of one mapping. Those from the first lost one on are given up,

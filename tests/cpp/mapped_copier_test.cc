@@ -139,6 +139,17 @@ TEST_CASE("a read that has no guard ends the process as it always did") {
   }));
 }
 
+TEST_CASE("in a thread that blocks the signal there are no guards") {
+  if (!BusGuard::stands()) return;
+  sigset_t signals, before;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGBUS);
+  pthread_sigmask(SIG_BLOCK, &signals, &before);
+  CHECK_FALSE(BusGuard::stands());
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  CHECK(BusGuard::stands());
+}
+
 TEST_CASE("another handler of the signal, put up later, keeps it, and nothing is mapped any more") {
   if (!can_copy_mapped()) return;
   const Folder folder;
