@@ -236,6 +236,8 @@ bool FrameReader::outline_all(Frames& frames) {
     const uint64_t front = std::min(kHeaderSize + kEndSize, size);
     const uint64_t back = std::max(front, size - std::min(kFooterSize + kEndSize, size));
     if (!copy(0, front) || !copy(back, size)) return false;
+    // Where a file was cut within a page, zeros are shown; else the checksum tells.
+    if (!verify_ && !frames.sources_.back()->reaches(place.offset + size)) return false;
     frames.records.push_back({to + kHeaderSize, static_cast<size_t>(place.size)});
     frames.origins.push_back({frames.sources_.back().get(), mapping, place.offset + kHeaderSize});
     to += size;

@@ -242,6 +242,14 @@ TEST_CASE("of large records in memory the ends are had, and the rest by their ou
     CHECK_FALSE(fetcher.outline(std::vector<uint64_t>{11}, fetched));
     CHECK(fetcher.outline(std::vector<uint64_t>{2}, fetched));
   }
+  SUBCASE("not even if zeros are shown in its place, and nothing is verified") {
+    Fetcher trusting(files.paths, files.index, /*verify=*/false, kEverything);
+    const std::vector<uint64_t> ordinals = {19};  // the last of its file
+    REQUIRE(trusting.outline(ordinals, fetched));
+    const Index::Place place = files.index->find(19);
+    std::filesystem::resize_file(files.paths[1], place.offset + kHeaderSize + LargeFiles::kSize);
+    CHECK_FALSE(trusting.outline(ordinals, fetched));
+  }
   SUBCASE("or is cut between the ends and the rest") {
     const std::vector<uint64_t> ordinals = {15, 16};
     REQUIRE(fetcher.outline(ordinals, fetched));
