@@ -78,13 +78,15 @@ std::unique_ptr<Pipeline> pipeline_for(const LoaderJob& job,
   return std::make_unique<FileOrder>(job, layout, outbox);
 }
 
-// No signal of the process is handled on our threads: Python wants them on its own.
+// No signal of the process is handled on our threads: Python wants them on its own. But for those
+// that a thread brings upon itself: blocked, they would end the process unseen.
 class SignalsBlocked {
  public:
   SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
+    sigset_t others;
+    sigfillset(&others);
+    for (const int own : {SIGBUS, SIGSEGV, SIGFPE, SIGILL}) sigdelset(&others, own);
+    pthread_sigmask(SIG_SETMASK, &others, &before_);
   }
   ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 

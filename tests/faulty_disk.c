@@ -39,21 +39,41 @@ void faulty_spoil(const char* path, long offset, long times) {
   only_spoils = 1;
 }
 
+static char cut_path[PATH_MAX];
+static _Atomic long cut_reads = -1, cut_size;
+
+// When so many reads of the file have been served, it is cut to this size.
+void faulty_cut(const char* path, long reads, long size) {
+  strncpy(cut_path, path, sizeof cut_path - 1);
+  cut_size = size;
+  cut_reads = reads;
+}
+
 // Whether reads return less than was asked for, are interrupted, and find nothing in memory.
 void faulty_cut_short(int on) { cuts_short = on; }
 
 // How many faults there were.
 long faulty_count(void) { return faults; }
 
-static int touches_bad(int fd, size_t n, off_t offset) {
-  const long bad = bad_offset;
-  if (bad < 0 || offset >= bad + bad_size || offset + (off_t)n <= bad) return 0;
+static int is_of(int fd, const char* wanted) {
   char link[64], path[PATH_MAX];
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   const ssize_t length = readlink(link, path, sizeof path - 1);
   if (length < 0) return 0;
   path[length] = 0;
-  return strcmp(path, bad_path) == 0;
+  return strcmp(path, wanted) == 0;
+}
+
+static int touches_bad(int fd, size_t n, off_t offset) {
+  const long bad = bad_offset;
+  if (bad < 0 || offset >= bad + bad_size || offset + (off_t)n <= bad) return 0;
+  return is_of(fd, bad_path);
+}
+
+static void served(int fd) {
+  if (cut_reads > 0 && is_of(fd, cut_path) && --cut_reads == 0 && truncate(cut_path, cut_size) == 0) {
+    ++faults;
+  }
 }
 
 // How much of a read may succeed: 0 if it begins in what cannot be read.
@@ -95,6 +115,7 @@ ssize_t pread(int fd, void* out, size_t n, off_t offset) {
     n = 1 + (r >> 8) % n;
   }
   const ssize_t got = real(fd, out, n, offset);
+  served(fd);
   const long bad = bad_offset;
   if (only_spoils && got > 0 && touches_bad(fd, (size_t)got, offset) && --bad_times >= 0) {
     ++faults;
@@ -109,7 +130,11 @@ ssize_t preadv2(int fd, const struct iovec* parts, int count, off_t offset, int 
   if (!real) *(void**)&real = dlsym(RTLD_NEXT, "preadv2");
   size_t n = 0;
   for (int i = 0; i < count; ++i) n += parts[i].iov_len;
-  if (!cuts_short && !touches_bad(fd, n, offset)) return real(fd, parts, count, offset, flags);
+  if (!cuts_short && !touches_bad(fd, n, offset)) {
+    const ssize_t got = real(fd, parts, count, offset, flags);
+    served(fd);
+    return got;
+  }
   errno = EAGAIN;  // not in memory
   return -1;
 }

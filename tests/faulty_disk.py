@@ -48,6 +48,11 @@ class FaultyDisk:
     def mend(self) -> None:
         self._library.faulty_mend()
 
+    def cut(self, path: object, *, reads: int, size: int) -> None:
+        """When so many reads of this file have been served, it is cut to this size."""
+        place = os.fsencode(os.path.realpath(path))
+        self._library.faulty_cut(place, ctypes.c_long(reads), ctypes.c_long(size))
+
     def cut_short(self, on: bool = True) -> None:
         """Whether reads return less than was asked for, are interrupted, and find nothing in the
         system's memory."""

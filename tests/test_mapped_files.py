@@ -11,6 +11,7 @@ import threading
 import numpy as np
 import pytest
 
+import faulty_disk
 import headrace as hr
 import native
 from data import write_records
@@ -139,9 +140,47 @@ class TestOthersAtTheFile:
             self.run(path, lambda: write(99), lambda: write(20))
 
 
-def test_what_is_mapped_is_let_go(path):
-    dataset = hr.TFRecordDataset(path).parse_example(SPEC).batch(4)
-    for _ in dataset:
-        pass
+    def test_it_is_cut_at_every_moment(self, path, tmp_path):
+        """A thread of the loader then meets what is mapped and gone: it is an error, and the
+        process lives."""
+        program = """
+from faulty_disk import FaultyDisk
+from test_mapped_files import *
+
+disk, path = FaultyDisk(), sys.argv[1]
+data = pathlib.Path(path).read_bytes()
+errors = 0
+for reads in range(1, 40):
+    pathlib.Path(path).write_bytes(data)
+    disk.cut(path, reads=reads, size=SIZE * 17 + 77)
+    dataset = hr.TFRecordDataset(path).parse_example(SPEC).batch(1)
+    seen = 0
+    try:
+        for batch in dataset.with_options(hr.Options(threads=1)):
+            assert batch["number"] == seen
+            assert (batch["row"] == seen).all()
+            seen += 1
+    except hr.DataLossError as error:
+        errors += 1
+        assert error.record == seen
+    else:
+        assert seen == 30
+assert disk.faults() >= errors > 0
+"""
+        disk = faulty_disk.compile_disk(tmp_path)
+        faulty_disk.run(program, disk, path)
+
+
+def is_mapped(path):
     with open("/proc/self/maps") as maps:
-        assert os.path.realpath(path) not in maps.read()
+        return os.path.realpath(path) in maps.read()
+
+
+@pytest.mark.parametrize("mmap", [True, False])
+def test_files_are_mapped_while_they_are_read(path, mmap):
+    can = hr.build_info()["cpu"] not in ("portable", "arm64")
+    dataset = hr.TFRecordDataset([path] * 5).parse_example(SPEC).batch(2)
+    options = hr.Options(threads=1, prefetch=1, mmap=mmap)
+    found = [is_mapped(path) for _ in dataset.with_options(options)]
+    assert any(found) == (mmap and can)
+    assert not is_mapped(path)
