@@ -26,6 +26,17 @@ size_t headers_end(const ByteView* records, size_t n) {
   return good;
 }
 
+uint64_t size_of_all(const std::vector<FramePlace>& places) {
+  uint64_t total = 0;
+  for (const FramePlace& place : places) total += frame_size(place);
+  return total;
+}
+
+// Forgets what the memory held, if it was too small.
+void make_room(Buffer& memory, size_t n) {
+  if (!memory || memory.capacity() < n + kSlop) memory = Buffer(n + kSlop);
+}
+
 bool stands_before(const FramePlace& a, const FramePlace& b) {
   return std::tie(a.file, a.offset) < std::tie(b.file, b.offset);
 }
@@ -98,9 +109,7 @@ void FrameReader::read(Frames& frames) {
   plan_reads(frames);
   size_t total = 0;
   for (const Frames::Read& read : frames.reads_) total += read.end - read.begin;
-  if (!frames.memory || frames.memory.capacity() < total + kSlop) {
-    frames.memory = Buffer(total + kSlop);
-  }
+  make_room(frames.memory, total);
   frames.bytes_read = total;
   uint8_t* to = frames.memory.data();
   for (size_t r = 0; r < frames.reads_.size(); ++r) {
@@ -162,8 +171,7 @@ void FrameReader::try_again() {
 
 // False if not all could be had like this.
 bool FrameReader::gather_all(Frames& frames) {
-  size_t total = 0;
-  for (const FramePlace& place : frames.places) total += frame_size(place);
+  const size_t total = size_of_all(frames.places);
   if (!frames.landing_.reserve(total + kSlop)) return false;
   frames.bytes_read = total;
   frames.pieces_.clear();
@@ -205,11 +213,7 @@ bool FrameReader::outline(Frames& frames) {
 }
 
 bool FrameReader::outline_all(Frames& frames) {
-  size_t total = 0;
-  for (const FramePlace& place : frames.places) total += frame_size(place);
-  if (!frames.memory || frames.memory.capacity() < total + kSlop) {
-    frames.memory = Buffer(total + kSlop);
-  }
+  make_room(frames.memory, size_of_all(frames.places));
   frames.bytes_read = 0;  // the outline counts
   frames.flawed.clear();
   frames.records.clear();

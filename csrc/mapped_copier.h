@@ -14,11 +14,10 @@ namespace headrace {
 // Copies n bytes of a mapped file to `to`, an array that is `far` or not (cells.h), and returns the
 // CRC-32C of what was copied, continuing from `crc`. None if not all of it is there any more, which
 // `given_up` then says of the mapping, or said before: nothing is known of `to`. Where a file was
-// cut within a page, zeros are there: see Source::reaches(). BusGuard::stands(), and the kernels
-// have such a copy. Any thread.
+// cut within a page, zeros are there: see Source::reaches(). Only if can_copy_mapped(). Any thread.
 std::optional<uint32_t> copy_mapped(const uint8_t* from, size_t n, uint8_t* to, bool far,
                                     uint32_t crc, std::atomic<bool>& given_up);
-bool can_copy_mapped();
+bool can_copy_mapped();  // on this CPU, and in this thread as it is now
 
 // A read has the system copy to memory that is in no cache, where each line is fetched before it is
 // written, and a checksum then goes over the copy again. Here each byte is read once, checked on

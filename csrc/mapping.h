@@ -10,8 +10,9 @@
 
 namespace headrace {
 
-// Addresses to hand to the system, never to be read from: of a file that is cut meanwhile, touching
-// what is gone ends the process, while a system call only fails (landing.h). Any thread.
+// Addresses to hand to the system, or to copy_mapped(), and for nobody else to read from: of a file
+// that is cut meanwhile, touching what is gone ends the process, while a system call only fails
+// (landing.h). Any thread.
 class Mapping {
  public:
   // Null if there is nothing to map, or the system does not do it.

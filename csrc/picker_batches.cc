@@ -94,11 +94,11 @@ bool Picker::fetch_and_parse(const Task& task, Worker& worker, size_t first, siz
 // The records with these ordinals, whose values go straight to their rows. None if that cannot be
 // done, else as above.
 std::optional<bool> Picker::outline_and_parse(const Task& task, Worker& worker, size_t first) {
-  Fetched& fetched = worker.scratch.fetched;
   if (worker.rest != 0) {
     --worker.rest;
     return {};
   }
+  Fetched& fetched = worker.scratch.fetched;
   Lap lap(outbox_.stopwatch());
   const bool outlined = fetcher_.outline(worker.scratch.ordinals, fetched);
   lap.end(Stage::kRead);

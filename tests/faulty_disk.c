@@ -71,9 +71,8 @@ static int touches_bad(int fd, size_t n, off_t offset) {
 }
 
 static void served(int fd) {
-  if (cut_reads > 0 && is_of(fd, cut_path) && --cut_reads == 0 && truncate(cut_path, cut_size) == 0) {
-    ++faults;
-  }
+  if (cut_reads <= 0 || !is_of(fd, cut_path) || --cut_reads != 0) return;
+  if (truncate(cut_path, cut_size) == 0) ++faults;
 }
 
 // How much of a read may succeed: 0 if it begins in what cannot be read.

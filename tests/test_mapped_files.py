@@ -139,7 +139,6 @@ class TestOthersAtTheFile:
 
             self.run(path, lambda: write(99), lambda: write(20))
 
-
     def test_it_is_cut_at_every_moment(self, path, tmp_path):
         """A thread of the loader then meets what is mapped and gone: it is an error, and the
         process lives."""

@@ -42,6 +42,14 @@ struct Sse42 {
     return _mm_set_epi64x(kMoves.at[words], kMoves.at[words + 1]);
   }
 
+  // The state that a lane leaves.
+  static CrcState join_lane(__m128i lane) {
+    const CrcState state = crc_word(0, static_cast<uint64_t>(_mm_cvtsi128_si64(lane)));
+    return crc_word(state, static_cast<uint64_t>(_mm_extract_epi64(lane, 1)));
+  }
+
+  // Bytes from which on memory is asked for, where the CPU has not begun to do so by itself.
+  static constexpr size_t kAhead = 1024;
   static constexpr size_t kLines = 128;
 
   template <bool far>
@@ -66,20 +74,16 @@ struct Sse42 {
     for (size_t i = 0; i < kLanes; ++i) lanes[i] = copy_lane(i);
     lanes[0] = _mm_xor_si128(lanes[0], _mm_cvtsi64_si128(static_cast<int64_t>(state)));
     const __m128i by = lane_moves<2 * kLanes>();
-    for (to += 128, from += 128, n -= 128; n != 0; to += 128, from += 128, n -= 128) {
+    for (to += kLines, from += kLines, n -= kLines; n != 0;
+         to += kLines, from += kLines, n -= kLines) {
 #pragma GCC unroll 8
       for (size_t i = 0; i < kLanes; ++i) lanes[i] = move_lane(lanes[i], by, copy_lane(i));
     }
 #pragma GCC unroll 8
     for (size_t i = 1; i < kLanes; ++i)
       lanes[i] = move_lane(lanes[i - 1], lane_moves<2>(), lanes[i]);
-    const __m128i last = lanes[kLanes - 1];
-    state = crc_word(0, static_cast<uint64_t>(_mm_cvtsi128_si64(last)));
-    return crc_word(state, static_cast<uint64_t>(_mm_extract_epi64(last, 1)));
+    return join_lane(lanes[kLanes - 1]);
   }
-
-  // Bytes from which on memory is asked for, where the CPU has not begun to do so by itself.
-  static constexpr size_t kAhead = 1024;
 
   static uint32_t continued_16(const uint8_t* p) {
     __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));

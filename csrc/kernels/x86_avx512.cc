@@ -59,9 +59,8 @@ inline __m512i moves_to_end() {
 inline CrcState join_lanes(__m512i lanes) {
   __m256i half =
       _mm256_xor_si256(_mm512_castsi512_si256(lanes), _mm512_extracti64x4_epi64(lanes, 1));
-  __m128i lane = _mm_xor_si128(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
-  CrcState state = _mm_crc32_u64(0, static_cast<uint64_t>(_mm_cvtsi128_si64(lane)));
-  return _mm_crc32_u64(state, static_cast<uint64_t>(_mm_extract_epi64(lane, 1)));
+  return Sse42::join_lane(
+      _mm_xor_si128(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)));
 }
 
 // at[n]: the state that n zero bytes leave of the initial one.
@@ -136,7 +135,8 @@ struct Isa : Sse42 {
     for (size_t i = 0; i < 4; ++i) lanes[i] = copy_line(i);
     __m512i start = _mm512_zextsi128_si512(_mm_cvtsi64_si128(static_cast<int64_t>(state)));
     lanes[0] = _mm512_xor_si512(lanes[0], start);
-    for (to += 256, from += 256, n -= 256; n != 0; to += 256, from += 256, n -= 256) {
+    for (to += kLines, from += kLines, n -= kLines; n != 0;
+         to += kLines, from += kLines, n -= kLines) {
 #pragma GCC unroll 4
       for (size_t i = 0; i < 4; ++i) lanes[i] = move_lanes(lanes[i], moves<32>(), copy_line(i));
     }
