@@ -35,8 +35,10 @@ _RIVAL = Path(__file__).parent / "rivals" / "tf_data.py"
 class Headrace:
     """`for batch in dataset`, every row counted."""
 
-    def __init__(self, workload: Workload, files: Files, batch_size: int, threads: int) -> None:
-        self.name = f"headrace/{threads}"
+    def __init__(
+        self, workload: Workload, files: Files, batch_size: int, options: hr.Options
+    ) -> None:
+        self.name = f"headrace/{options.threads}"
         spec = {feature.name: feature_of(feature) for feature in workload.features}
         self._key = workload.features[-1].name
         self._repeat = 1
@@ -46,7 +48,7 @@ class Headrace:
                 hr.TFRecordDataset(files.paths * repeat)
                 .parse_example(spec)
                 .batch(batch_size)
-                .with_options(hr.Options(threads=threads))
+                .with_options(options)
             )
 
         self._records = files.records
@@ -138,7 +140,8 @@ def _built(probe: str | None, folder: str) -> str | None:
 def _contenders(workload: Workload, files: Files, args: argparse.Namespace) -> Iterator:
     batch_size = args.batch_size or workload.batch_size
     for threads in args.threads:
-        yield Headrace(workload, files, batch_size, threads)
+        options = hr.Options(threads=threads, mmap=not args.no_mmap)
+        yield Headrace(workload, files, batch_size, options)
     if args.tensorflow:
         for form in args.forms:
             yield TensorFlow(workload, files, batch_size, args.tensorflow, form)
@@ -233,6 +236,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full size")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--no-mmap", action="store_true", help="files are only read")
     parser.add_argument("--batch-size", type=int, help="instead of the workload's own")
     parser.add_argument("--tensorflow", metavar="PYTHON")
     parser.add_argument("--forms", nargs="+", default=["best"], choices=["best", "single"])
