@@ -127,7 +127,7 @@ void Loader::start() {
   started_ = true;
   std::lock_guard lock(mutex_);
   if (closed_) return;
-  begun_ = latest_ = Stopwatch::Clock::now();
+  latest_ = begun_ = Stopwatch::Clock::now();
   pipeline_->start_at(position_);
   const SignalsBlocked blocked;
   const int threads = job_.options.threads > 0 ? job_.options.threads : available_threads();
@@ -155,10 +155,7 @@ Loader::Delivery Loader::next(std::chrono::milliseconds patience) {
   if (!started_) start();
   Outbox::Parcel parcel;
   const Outbox::Outcome outcome = outbox_.take(patience, parcel);
-  {
-    std::lock_guard lock(mutex_);
-    latest_ = Stopwatch::Clock::now();
-  }
+  taken();
   if (outcome != Outbox::Outcome::kBatch) return {outcome, nullptr};
   pipeline_->batch_taken();
   const auto& failure = parcel.batch->failure();
@@ -187,6 +184,17 @@ Loader::Delivery Loader::next(std::chrono::milliseconds patience) {
   throw error;
 }
 
+std::unique_ptr<Batch> Loader::next_whole() {
+  Outbox::Parcel parcel;
+  if (failure_ || !outbox_.take_whole(parcel)) return nullptr;
+  taken();
+  pipeline_->batch_taken();
+  position_ = std::move(parcel.end);
+  return std::move(parcel.batch);
+}
+
+void Loader::taken() { latest_.store(Stopwatch::Clock::now(), std::memory_order_relaxed); }
+
 void Loader::close() {
   std::lock_guard lock(mutex_);
   closed_ = true;
@@ -201,7 +209,7 @@ LoaderStats Loader::stats() const {
   LoaderStats stats = pipeline_->stats();
   std::lock_guard lock(mutex_);
   stats.threads = thread_count_;
-  stats.elapsed = std::chrono::duration<double>(latest_ - begun_).count();
+  stats.elapsed = std::chrono::duration<double>(latest_.load() - begun_).count();
   return stats;
 }
 

@@ -1,6 +1,7 @@
 // Loader: one pass over a dataset. Owns the threads, joins them, hands out batches in order.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -34,11 +35,13 @@ class Loader {
   // The next batch, waiting for it no longer than `patience`. Throws the Error of a row or of the
   // stream, again at each call; under kTf the stream may go on behind it.
   Delivery next(std::chrono::milliseconds patience);
+  // The same if that neither waits nor throws nor starts anything; null if it might.
+  std::unique_ptr<Batch> next_whole();
   // Until next() would not; false: it still would.
   bool wait(std::chrono::milliseconds patience);
   bool ready() { return failure_ || outbox_.ready(); }  // next() would not wait
 
-  // A batch of next() whose arrays have been taken is of use again.
+  // The batch of next() whose arrays have been taken is of use again.
   void recycle(std::unique_ptr<Batch> batch) { outbox_.recycle(std::move(batch)); }
 
   // Behind the last batch that next() returned whole.
@@ -53,6 +56,7 @@ class Loader {
 
  private:
   void start();
+  void taken();
 
   const LoaderJob job_;
   const std::shared_ptr<const BatchLayout> layout_;
@@ -63,7 +67,8 @@ class Loader {
   std::vector<std::thread> threads_;
   int thread_count_ = 0;
   bool closed_ = false;
-  Stopwatch::Clock::time_point begun_, latest_;  // of next()
+  Stopwatch::Clock::time_point begun_;
+  std::atomic<Stopwatch::Clock::time_point> latest_;  // of next()
 
   bool started_ = false;
   Position position_;

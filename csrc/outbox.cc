@@ -158,19 +158,29 @@ Outbox::Outcome Outbox::take(std::chrono::milliseconds patience, Parcel& parcel)
     if (error_) std::rethrow_exception(error_);
     if (!ready) return Outcome::kTimeout;
     if (slots_.empty()) return Outcome::kEnd;
-    Slot slot = std::move(slots_.front());
-    slots_.pop_front();
-    ++taken_;
-    space_.notify_one();
+    Slot slot = pop();
     if (slot.dropped && !slot.batch->failure()) continue;
     parcel = {std::move(slot.batch), std::move(slot.end)};
     return Outcome::kBatch;
   }
 }
 
-void Outbox::recycle(std::unique_ptr<Batch> batch) {
+bool Outbox::take_whole(Parcel& parcel) {
   std::lock_guard lock(mutex_);
-  spare_.push_back(std::move(batch));
+  if (error_ || slots_.empty() || !slots_.front().complete) return false;
+  if (slots_.front().dropped || slots_.front().batch->failure()) return false;
+  Slot slot = pop();
+  parcel = {std::move(slot.batch), std::move(slot.end)};
+  return true;
+}
+
+Outbox::Slot Outbox::pop() {
+  Slot slot = std::move(slots_.front());
+  slots_.pop_front();
+  ++taken_;
+  if (spent_) spare_.push_back(std::move(spent_));
+  space_.notify_one();
+  return slot;
 }
 
 void Outbox::clear() {

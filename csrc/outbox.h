@@ -67,11 +67,12 @@ class Outbox {
   };
   enum class Outcome : uint8_t { kBatch, kEnd, kTimeout };
   Outcome take(std::chrono::milliseconds patience, Parcel& parcel);
+  bool take_whole(Parcel& parcel);  // if it neither waits nor has anything else to tell
   bool wait(std::chrono::milliseconds patience);  // until take() would not; false: it still would
+  bool ready();                                   // take() would not wait
 
-  // A batch that was taken, whose arrays are elsewhere now, is of use again.
-  void recycle(std::unique_ptr<Batch> batch);
-  bool ready();  // take() would not wait
+  // The batch that was taken, whose arrays are elsewhere now, is of use again behind the next one.
+  void recycle(std::unique_ptr<Batch> batch) { spent_ = std::move(batch); }
 
   // Drops all batches. No thread may be writing to one.
   void clear();
@@ -90,6 +91,7 @@ class Outbox {
   bool worth_waking() const;
   void wake(std::unique_lock<std::mutex>& lock);
   bool wait(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds patience);
+  Slot pop();
 
   const std::shared_ptr<const BatchLayout> layout_;
   const Limits limits_;
@@ -99,6 +101,7 @@ class Outbox {
   std::condition_variable space_;  // one has been taken
   std::deque<Slot> slots_;
   std::vector<std::unique_ptr<Batch>> spare_;
+  std::unique_ptr<Batch> spent_;  // the consumer's
   uint64_t opened_ = 0, closed_ = 0, taken_ = 0;
   bool ended_ = false;
   bool aborted_ = false;

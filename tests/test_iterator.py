@@ -18,6 +18,7 @@ import pytest
 
 import headrace as hr
 from data import SPEC, plain, write_examples, write_records
+from headrace import _core
 
 COUNTS = (7, 0, 12, 1, 10)
 
@@ -164,6 +165,20 @@ class TestEnds:
         gc.collect()
         assert threads_end(before)
 
+    @needs_proc
+    def test_a_cycle_through_it(self, endless):
+        before = settled()
+
+        def use():
+            holder = []
+            iterator = iter(endless.map(lambda batch: (holder, batch)))
+            holder.append(iterator)
+            next(iterator)
+
+        use()
+        gc.collect()
+        assert threads_end(before)
+
     def test_batches_outlive_the_iterator(self, examples):
         with iter(examples.batch(8)) as batches:
             kept = list(batches)
@@ -196,6 +211,55 @@ class TestEnds:
         assert result.stderr.strip().endswith("SystemError: from the loop")
 
 
+def delivered(iterator, wait):
+    """Every element and error with the state behind it, until five calls in a row give an error."""
+    seen = []
+    while len(seen) < 5 or any(not isinstance(what, str) for what, _ in seen[-5:]):
+        wait()
+        try:
+            what = plain(next(iterator))
+        except (hr.DataLossError, StopIteration) as error:
+            what = repr(error)
+        seen.append((what, iterator.state_dict()["position"]))
+    return seen
+
+
+class TestReadyBatches:
+    """Those that are there when they are asked for come without the stage."""
+
+    @pytest.mark.parametrize("on_corruption", ["raise", "skip", "tf"])
+    @pytest.mark.parametrize("damage", [None, 300])
+    @pytest.mark.parametrize("verb", [lambda d: d, lambda d: d.shuffle(5, seed=1)])
+    @pytest.mark.filterwarnings("ignore:damaged records")
+    def test_are_the_same(self, paths, tmp_path, on_corruption, damage, verb):
+        copies = [shutil.copy(path, tmp_path) for path in paths]
+        if damage is not None:
+            with open(copies[2], "r+b") as file:
+                file.seek(damage)
+                file.write(b"damaged")
+        records = hr.TFRecordDataset(copies, on_corruption=on_corruption)
+        ready, other = (verb(records.parse_example(SPEC)).batch(2) for _ in range(2))
+        waiting = other.with_options(hr.Options(prefetch=1)).map(lambda batch: batch)
+        seen = delivered(iter(ready), lambda: time.sleep(0.002))
+        stage = delivered(iter(waiting), lambda: None)
+        assert [what for what, _ in seen] == [what for what, _ in stage]
+        assert [state["loader"] for _, state in seen] == [
+            state["input"]["loader"] for _, state in stage
+        ]
+        errors = [what for what, _ in seen if isinstance(what, str) and "Error" in what]
+        assert bool(errors) == (damage is not None and on_corruption != "skip")
+
+    def test_what_is_no_stage(self):
+        iterator = _core.StageIterator()
+        with pytest.raises(RuntimeError, match="not begun"):
+            next(iterator)
+        for stage, loader in ((3, None), (iter(()), 3), (None, None)):
+            with pytest.raises(TypeError, match="expected an iterator"):
+                iterator._run(stage, loader)
+        iterator._run(iter("ab"), None)
+        assert list(iterator) == ["a", "b"]
+
+
 class TestInterrupt:
     @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is sent with os.kill")
     @pytest.mark.parametrize(
@@ -217,6 +281,20 @@ class TestInterrupt:
                 print("interrupted")
             assert iterator.state_dict() == state
             iterator.close()
+        """
+        result = run_python(program, *paths)
+        assert_clean(result)
+        assert result.stdout == "interrupted\n"
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is sent with os.kill")
+    def test_comes_out_of_a_loop_that_is_not_python(self, paths):
+        program = """
+            import collections
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+            try:
+                collections.deque(dataset, maxlen=0)
+            except KeyboardInterrupt:
+                print("interrupted")
         """
         result = run_python(program, *paths)
         assert_clean(result)

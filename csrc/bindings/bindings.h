@@ -13,6 +13,7 @@ void register_locked_pages(pybind11::module_& m);
 void register_parsing(pybind11::module_& m);
 void register_schema(pybind11::module_& m);
 void register_shuffle(pybind11::module_& m);
+void register_stage_iterator(pybind11::module_& m);
 void register_writer(pybind11::module_& m);
 
 }  // namespace headrace

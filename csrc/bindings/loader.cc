@@ -1,7 +1,6 @@
 #include "loader.h"
 
 #include <pybind11/stl.h>
-#include <unistd.h>
 
 #include <array>
 #include <optional>
@@ -9,6 +8,7 @@
 
 #include "bindings/bindings.h"
 #include "bindings/columns.h"
+#include "bindings/loader_handle.h"
 #include "bindings/policy.h"
 #include "fetcher.h"
 #include "filler.h"
@@ -19,8 +19,6 @@ namespace headrace {
 namespace py = pybind11;
 
 namespace {
-
-using namespace std::chrono_literals;
 
 // In the order of enum Stage.
 constexpr std::array<const char*, kStages> kStageNames = {
@@ -155,66 +153,6 @@ Position position_of(const py::dict& state) {
   }
   return position;
 }
-
-// A loader whose end does not hold the GIL, and which a forked child leaves alone: the threads of
-// the parent are not there to be joined.
-class LoaderHandle {
- public:
-  // Batches are dicts with these keys; without them, tuples.
-  LoaderHandle(LoaderJob job, std::optional<Keys> keys)
-      : loader_(new Loader(std::move(job))), process_(getpid()), keys_(std::move(keys)) {}
-  LoaderHandle(const LoaderHandle&) = delete;
-  LoaderHandle& operator=(const LoaderHandle&) = delete;
-  ~LoaderHandle() {
-    if (getpid() != process_) {
-      loader_.release();
-      return;
-    }
-    const py::gil_scoped_release release;
-    loader_.reset();
-  }
-
-  Loader& get() {
-    if (getpid() != process_) {
-      throw std::runtime_error(
-          "this iterator belongs to the parent process, whose threads a forked child does not "
-          "have: "
-          "call iter() on the dataset again");
-    }
-    return *loader_;
-  }
-
-  py::object next() {
-    Loader& loader = get();
-    for (;;) {
-      bool ready = loader.ready();
-      if (!ready) {
-        const py::gil_scoped_release release;
-        ready = loader.wait(100ms);
-      }
-      // Before a batch is taken, so that an interrupt loses none.
-      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-      if (!ready) continue;
-      Loader::Delivery delivery = loader.next(0ms);
-      if (delivery.outcome == Outbox::Outcome::kBatch) {
-        py::object columns = columns_of(*delivery.batch);
-        loader.recycle(std::move(delivery.batch));
-        return columns;
-      }
-      if (delivery.outcome == Outbox::Outcome::kEnd) throw py::stop_iteration();
-    }
-  }
-
- private:
-  py::object columns_of(Batch& batch) const {
-    if (keys_) return keys_->to_dict(batch);
-    return to_columns(batch);
-  }
-
-  std::unique_ptr<Loader> loader_;
-  pid_t process_;
-  std::optional<Keys> keys_;
-};
 
 // Records by their ordinals, parsed as one batch or, without a schema, as they are: bytes.
 py::object read_records(std::vector<std::string> files, std::shared_ptr<Index> index,

@@ -14,5 +14,6 @@ PYBIND11_MODULE(_core, m) {
   headrace::register_locked_pages(m);
   headrace::register_parsing(m);
   headrace::register_shuffle(m);
+  headrace::register_stage_iterator(m);
   headrace::register_writer(m);
 }

@@ -1,5 +1,6 @@
 """The C++ core. Private: use the headrace package."""
 
+from collections.abc import Iterator
 from typing import Any
 
 __version__: str
@@ -90,6 +91,17 @@ class Loader:
     def state(self) -> dict[str, Any]: ...
     def stats(self) -> dict[str, Any]: ...
     def close(self) -> None: ...
+
+class StageIterator:
+    """An iterator over the elements of a stage; those that are batches of its loader and ready come
+    from there without a call of the stage's."""
+
+    _stage: Any  # read-only; None before _run()
+    def __iter__(self) -> StageIterator: ...
+    def __next__(self) -> Any: ...
+    def _run(self, stage: Iterator[Any], loader: Loader | None) -> None:
+        """Goes on with the elements of this stage, which are the loader's batches if there is one.
+        Raises TypeError for other objects."""
 
 def page_locked_memory() -> dict[str, Any]:
     """driver_missing and missing: why there is none, for good and now, or "". In bytes: registered,

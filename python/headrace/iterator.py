@@ -8,6 +8,7 @@ import weakref
 from types import TracebackType
 from typing import Any
 
+from . import _core
 from .files import sizes
 from .fingerprint import differences, fingerprint
 from .sources import candidates, record_sources
@@ -17,7 +18,7 @@ from .verbs import Chain
 _VERSION = 1  # of states
 
 
-class DatasetIterator:
+class DatasetIterator(_core.StageIterator):
     """One pass over a dataset: what ``iter(dataset)`` gives.
 
     Threads read ahead from the first ``next()`` on. They end when it is closed or collected, or
@@ -27,7 +28,7 @@ class DatasetIterator:
     Not for use by several threads at once; not usable in a forked child.
     """
 
-    __slots__ = ("__weakref__", "_fingerprint", "_open", "_sizes", "_stage", "_verbs")
+    __slots__ = ("__weakref__", "_fingerprint", "_open", "_sizes", "_verbs")
 
     _stage: Stage
 
@@ -46,14 +47,8 @@ class DatasetIterator:
         ]
         self._fingerprint: State | None = None
         self._open = open_stages(verbs, to_numpy=to_numpy)
-        self._stage = self._open(None)
+        self._go_on_with(self._open(None))
         _living.add(self)
-
-    def __iter__(self) -> DatasetIterator:
-        return self
-
-    def __next__(self) -> Any:
-        return next(self._stage)
 
     def __enter__(self) -> DatasetIterator:
         return self
@@ -71,7 +66,7 @@ class DatasetIterator:
         be called again."""
         stage = self._stage
         if not isinstance(stage, _Refusing):
-            self._stage = _Refusing("this iterator is closed")
+            self._go_on_with(_Refusing("this iterator is closed"))
             stage.close()
 
     def stats(self) -> dict[str, Any]:
@@ -117,7 +112,10 @@ class DatasetIterator:
         except (KeyError, TypeError, RuntimeError) as error:
             raise ValueError(f"the position of the state is damaged: {error!r}") from error
         self._stage.close()
-        self._stage = stage
+        self._go_on_with(stage)
+
+    def _go_on_with(self, stage: Stage) -> None:
+        self._run(stage, stage.loader())
 
     def _identity(self) -> State:
         if self._fingerprint is None:
@@ -127,9 +125,11 @@ class DatasetIterator:
     def _refuse(self) -> None:
         """In a forked child: the threads were not copied, so nothing here can go on or be ended."""
         _of_parent.append(self._stage)
-        self._stage = _Refusing(
-            "this iterator belongs to the parent process, whose threads a fork does not copy; "
-            "make one here with iter(dataset)"
+        self._go_on_with(
+            _Refusing(
+                "this iterator belongs to the parent process, whose threads a fork does not copy; "
+                "make one here with iter(dataset)"
+            )
         )
 
 

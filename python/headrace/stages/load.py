@@ -225,6 +225,9 @@ class LoadBatches(Load):
             steps.append(_tuple_of(node.names))
         self._steps = tuple(steps)
 
+    def loader(self) -> _core.Loader | None:
+        return None if self._steps or self._pinned else self._loader
+
     def __next__(self) -> Any:
         try:
             batch = self._next()

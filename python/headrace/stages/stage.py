@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .. import _core
+
 State = dict[str, Any]  # small and JSON-able
 Open = Callable[["State | None"], "Stage"]
 
@@ -29,6 +31,11 @@ class Stage:
 
     def __next__(self) -> Any:
         raise NotImplementedError
+
+    def loader(self) -> _core.Loader | None:
+        """The one whose batches are the elements of this stage, so that who iterates may take those
+        that are ready from it without asking the stage."""
+        return None
 
     def ready(self) -> bool:
         """Whether next() will probably not wait for data."""
