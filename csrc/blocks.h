@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "error.h"
+#include "lookahead.h"
 #include "position.h"
+#include "read_ahead.h"
 #include "source.h"
 
 namespace headrace {
@@ -22,19 +24,20 @@ struct Block {
   bool ends_pass = false;
   std::shared_ptr<const Source> source;  // none if it could not be opened
   std::optional<Error> trouble;          // met while opening or reading
-
-  // Bytes of this or a later file that are to be asked for before the block is read.
-  struct Ahead {
-    uint64_t file, begin, size;
-  };
-  std::optional<Ahead> ahead;
+  uint64_t request = 0;                  // that brings it (ReadAhead)
 };
 
 class Blocks {
  public:
-  // Looks at every file. Throws Error{kSystem} for one that cannot be read, unless `tolerant`: then
-  // its block has the trouble. `repeats`: passes follow one another until stop().
-  Blocks(std::vector<std::string> files, uint64_t block_size, bool repeats, bool tolerant);
+  struct Rules {
+    uint64_t block_size;
+    bool repeats = false;   // passes follow one another until stop()
+    bool tolerant = false;  // a file that cannot be read is the trouble of its block
+    bool map_files = true;  // those that are not in memory, so that they come in large pages
+  };
+
+  // Looks at every file. Throws Error{kSystem} for one that cannot be read.
+  Blocks(std::vector<std::string> files, const Rules& rules);
 
   const std::vector<uint64_t>& sizes() const { return sizes_; }
 
@@ -52,31 +55,32 @@ class Blocks {
   // there. Any thread; later blocks may have been claimed.
   void pass_over(uint64_t pass, uint64_t file, uint64_t offset);
 
-  // The files are not in memory: blocks come with what to ask for ahead of them. Any thread.
+  // The files are not in memory: what lies ahead is brought there in time. Any thread.
   void read_ahead() { cold_.store(true, std::memory_order_relaxed); }
 
   // False if there are no more. Any thread.
   bool claim(Block& block);
-  void stop() { stopped_ = true; }
+  void wait(const Block& block) { read_ahead_.wait(block.request); }  // until it has been brought
+  void stop();
+  void join() { read_ahead_.join(); }  // behind stop(), when no thread is here
 
  private:
   void open(Block& block);
-  std::optional<Block::Ahead> next_ahead(uint64_t claimed);
   void begin_pass(uint64_t pass);
 
   const std::vector<std::string> files_;
-  const bool repeats_;
-  const uint64_t block_size_;
+  const Rules rules_;
   std::vector<uint64_t> sizes_;
   uint64_t file_count_ = 0;  // without empty ones at the end
   std::atomic<bool> stopped_{false}, cold_{false};
 
+  ReadAhead read_ahead_;
+
   std::mutex mutex_;  // guards what follows
   uint64_t next_ticket_ = 0;
   uint64_t pass_ = 0, file_ = 0, offset_ = 0;
-  uint64_t ahead_file_ = 0, ahead_offset_ = 0;  // what has been asked for ends here,
-  uint64_t ahead_ = 0;                          // so many bytes behind the next block
-  std::shared_ptr<const Source> source_;        // of file_
+  std::optional<Lookahead> lookahead_;
+  std::shared_ptr<const Source> source_;  // of file_
 };
 
 }  // namespace headrace

@@ -28,8 +28,10 @@ FileOrder::FileOrder(const LoaderJob& job, std::shared_ptr<const BatchLayout> la
     : job_(job),
       layout_(std::move(layout)),
       outbox_(outbox),
-      blocks_(job.files, job.block_size(kBlock), job.may_repeat(),
-              /*tolerant=*/job.on_corruption == OnCorruption::kTf),
+      blocks_(job.files, {.block_size = job.block_size(kBlock),
+                          .repeats = job.may_repeat(),
+                          .tolerant = job.on_corruption == OnCorruption::kTf,
+                          .map_files = job.options.map_files}),
       assigner_(job, blocks_, outbox) {}
 
 bool FileOrder::contains(const Position& position) const {
@@ -69,9 +71,7 @@ LoaderStats FileOrder::stats() const {
 // False if the turns were closed.
 bool FileOrder::process(Block& block, Worker& worker) {
   Lap lap(outbox_.stopwatch());
-  if (block.ahead) {
-    read_ahead(job_.files[block.ahead->file], block.ahead->begin, block.ahead->size);
-  }
+  blocks_.wait(block);
   read(block, worker);
   lap.end(Stage::kRead);
   if (!boundary_.wait(block.ticket)) return false;

@@ -31,6 +31,7 @@ class FileOrder final : public Pipeline {
   void start_at(const Position& position) override { assigner_.start_at(position); }
   void work() override;
   void stop() override;
+  void join() override { blocks_.join(); }
   LoaderStats stats() const override;
 
  private:

@@ -13,9 +13,10 @@ class FileView {
  public:
   FileView() = default;
 
-  // Of a regular file; empty if there is nothing to show, or the system does not do it. Needs the
-  // descriptor no longer.
-  static FileView of(int descriptor, uint64_t size);
+  // Of a regular file, or of [offset, offset + size) and perhaps bytes before it; empty if there is
+  // nothing to show, or the system does not do it. Needs the descriptor no longer.
+  static FileView of(int descriptor, uint64_t size) { return of(descriptor, 0, size); }
+  static FileView of(int descriptor, uint64_t offset, uint64_t size);
 
   FileView(FileView&& other) noexcept
       : begin_(std::exchange(other.begin_, nullptr)), size_(std::exchange(other.size_, 0)) {}
@@ -28,6 +29,14 @@ class FileView {
 
   // How often this thread has had to wait for a device, for what was shown was not in memory.
   static long waits();
+
+  // What comes into memory because of this view comes in large pages, as far as the system has
+  // them, and in requests of 2 MiB. False if it takes no such wish.
+  bool ask_for_large_pages() const;
+
+  // Waits until [begin, begin + n) of what is shown is in memory. False if the system does not do
+  // it, or cannot.
+  bool bring(uint64_t begin, uint64_t n) const;
 
   explicit operator bool() const { return begin_ != nullptr; }
   const uint8_t* begin() const { return begin_; }

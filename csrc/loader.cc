@@ -202,6 +202,7 @@ void Loader::close() {
   pipeline_->stop();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  pipeline_->join();
   outbox_.clear();
 }
 

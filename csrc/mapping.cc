@@ -8,14 +8,6 @@
 #include <utility>
 
 namespace headrace {
-namespace {
-
-#ifdef __linux__
-constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ, of Linux 5.14; the headers may be older
-#endif
-
-}  // namespace
-
 std::unique_ptr<const Mapping> Mapping::of(const std::string& path) {
 #ifdef __linux__
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -42,21 +34,11 @@ Mapping::Mapping(FileView view)
       known_(std::make_unique<std::atomic<bool>[]>(window(size() - 1) + 1)) {}
 
 bool Mapping::learn(uint64_t offset, uint64_t n) const {
-#ifdef __linux__
-  static const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  const uint64_t begin = offset / page * page;
-  if (madvise(const_cast<uint8_t*>(view_.begin()) + begin, offset + n - begin, kPopulateRead) !=
-      0) {
-    return false;
-  }
+  if (!view_.bring(offset, n)) return false;
   for (uint64_t w = window(offset); w <= window(offset + n - 1); ++w) {
     known_[w].store(true, std::memory_order_relaxed);
   }
   return true;
-#else
-  static_cast<void>(offset), static_cast<void>(n);
-  return false;
-#endif
 }
 
 }  // namespace headrace

@@ -88,6 +88,7 @@ class Pipeline {
   // What it throws ends the stream.
   virtual void work() = 0;
   virtual void stop() = 0;
+  virtual void join() {}  // behind stop() and the last work(): its own threads have ended
 
   virtual void batch_taken() {}  // there may be room in the outbox
 

@@ -70,6 +70,11 @@ class LocalFile final : public Source {
   bool cold() const override { return cold_.load(std::memory_order_relaxed); }
   void waited() const override { cold_.store(true, std::memory_order_relaxed); }
 
+  bool in_memory(uint64_t offset) const override {
+    uint8_t byte;
+    return try_to_read(offset, &byte, 1) >= 0 || errno != EAGAIN;
+  }
+
   size_t read(uint64_t offset, uint8_t* out, size_t n) const override {
     size_t have = cold() ? 0 : read_from_memory(offset, out, n);
     while (have < n) {
@@ -109,32 +114,31 @@ class LocalFile final : public Source {
 
   // As much as the system has without asking a device. What is missing makes the file a cold one.
   size_t read_from_memory(uint64_t offset, uint8_t* out, size_t n) const {
-#ifdef RWF_NOWAIT
-    iovec part{out, n};
-    const ssize_t got = preadv2(descriptor_, &part, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+    const ssize_t got = try_to_read(offset, out, n);
     if (got >= 0 &&
         (static_cast<size_t>(got) == n || offset + static_cast<size_t>(got) >= size())) {
       return static_cast<size_t>(got);
     }
     if (got >= 0 || errno == EAGAIN) cold_.store(true, std::memory_order_relaxed);
     return got > 0 ? static_cast<size_t>(got) : 0;
+  }
+
+  // Fails with EAGAIN where a device would have to be asked, with another error where the system
+  // does not say.
+  ssize_t try_to_read(uint64_t offset, uint8_t* out, size_t n) const {
+#ifdef RWF_NOWAIT
+    iovec part{out, n};
+    return preadv2(descriptor_, &part, 1, static_cast<off_t>(offset), RWF_NOWAIT);
 #else
     static_cast<void>(offset), static_cast<void>(out), static_cast<void>(n);
-    return 0;
+    errno = ENOTSUP;
+    return -1;
 #endif
   }
 
   int descriptor_;
   mutable std::atomic<bool> cold_{false};
   mutable std::atomic<int> failure_{0};  // errno of the last one
-};
-
-// Closes a descriptor at the end of its scope.
-struct Descriptor {
-  int number;
-  ~Descriptor() {
-    if (number >= 0) close(number);
-  }
 };
 
 }  // namespace
@@ -162,18 +166,6 @@ FileStatus check_local(const std::string& path) {
   const FileStatus result = checked(path, status);
   if (access(path.c_str(), R_OK) != 0) throw system_error(path, errno);
   return result;
-}
-
-void read_ahead(const std::string& path, uint64_t offset, uint64_t n) {
-  const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.number < 0) return;
-#ifdef POSIX_FADV_WILLNEED
-  posix_fadvise(file.number, static_cast<off_t>(offset), static_cast<off_t>(n),
-                POSIX_FADV_WILLNEED);
-#elif defined(F_RDADVISE)
-  radvisory range{static_cast<off_t>(offset), static_cast<int>(std::min<uint64_t>(n, 1u << 30))};
-  fcntl(file.number, F_RDADVISE, &range);
-#endif
 }
 
 std::unique_ptr<Source> open_local(const std::string& path) {

@@ -52,6 +52,9 @@ class Source {
   virtual bool cold() const { return false; }
   virtual void waited() const {}  // who was shown the file has had to: it is cold
 
+  // Whether the byte at `offset` could be read without that, as far as the system says.
+  virtual bool in_memory(uint64_t /*offset*/) const { return true; }
+
   // Makes `piece` hold [offset, offset + n), fewer bytes only where the file ends or cannot be read
   // any further. What the piece already holds from `offset` on is kept and not read again. Memory
   // grows by steps of at most 64 MiB, as the bytes arrive.
@@ -89,10 +92,6 @@ inline void Piece::fetch_more(const Source& source, uint64_t until) {
 
 // Opens a local regular file. Throws Error{kSystem} with errno and path.
 std::unique_ptr<Source> open_local(const std::string& path);
-
-// Has the system bring [offset, offset + n) into its memory, without waiting for it. A hint: what
-// cannot be had is an error only when it is read.
-void read_ahead(const std::string& path, uint64_t offset, uint64_t n);
 
 // What stat says of a local file; the same errors as opening it, without opening it.
 struct FileStatus {

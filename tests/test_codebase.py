@@ -26,7 +26,7 @@ ROOMS = [
     "cuda_driver shelves",
     "locked_pages",
     "kernels wire buffer window foresight forecast shuffle refill",
-    "source mapping landing schema cell",
+    "source mapping landing read_ahead lookahead schema cell",
     "record mapped_copier outline entry entry_order example parse_error exact sequence_feature"
     " sequence convert cells cells_store",
     "scan plan frame_reader",

@@ -34,7 +34,9 @@ class Options:
         mmap: on Linux with an x86-64 CPU, copy large values (of records of 64 KB and more) out of
             files mapped into memory while the system has them there, which is up to 1.5 times as
             fast as reading them. A handler of SIGBUS is put up for it, for a file that is cut in
-            that moment; it passes on all that is not its own. False: files are only read.
+            that moment; it passes on all that is not its own. On Linux since 5.18 also map files
+            that are not in memory, for the system then brings them in large pages: faster, and
+            every later pass is faster for it. False: files are only read.
 
     Raises TypeError and ValueError. A field left at its default keeps what an earlier
     ``with_options`` of the same dataset said.
