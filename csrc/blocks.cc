@@ -32,7 +32,7 @@ void Blocks::go_to(const Position& position) {
   pass_ = position.pass;
   file_ = position.file;
   offset_ = position.offset;
-  lookahead_.reset();
+  if (lookahead_) lookahead_->clear();
   source_.reset();
 }
 
@@ -46,7 +46,7 @@ void Blocks::begin_pass(uint64_t pass) {
   pass_ = pass;
   file_ = offset_ = 0;
   cold_.store(false, std::memory_order_relaxed);
-  lookahead_.reset();
+  if (lookahead_) lookahead_->clear();
   source_.reset();
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 namespace headrace {
+
 std::unique_ptr<const Mapping> Mapping::of(const std::string& path) {
 #ifdef __linux__
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
