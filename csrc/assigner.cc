@@ -39,6 +39,7 @@ void Assigner::start_at(const Position& position) {
 bool Assigner::assign(const Block& block, Haul& haul) {
   haul.records.clear();
   haul.runs.clear();
+  haul.record_size = record_size_;
   if (at_.ended || block.pass != at_.pass) return true;  // read ahead in vain
   if (block.file != at_.file) {                          // files between are empty
     at_.file = block.file;
@@ -51,9 +52,8 @@ bool Assigner::assign(const Block& block, Haul& haul) {
     const Scan scan =
         scan_records(*block.source, haul.piece, at_.offset, limit(block, haul), at_.ordinal,
                      job_.on_corruption, job_.options.verify, haul.records, damage, haul.walk);
-    if (!haul.records.empty()) {
-      haul.record_size = (scan.next - at_.offset) / haul.records.size();
-    }
+    if (!haul.records.empty()) record_size_ = (scan.next - at_.offset) / haul.records.size();
+    haul.record_size = record_size_;
     places_ += damage.places;
     bytes_ += damage.bytes;
     files_ += damage.files;

@@ -30,7 +30,7 @@ struct Run {
 struct Haul {
   Walker walk = walk_records;  // another one: only what it reads is read before it is known which
                                // records are wanted
-  uint64_t record_size = 0;    // of the records that begin in the last block, on the average
+  uint64_t record_size = 0;    // of the last records found, on the average
   Piece piece;
   std::vector<ByteView> records;  // the wanted ones, in the piece
   std::vector<Run> runs;
@@ -82,6 +82,7 @@ class Assigner {
   Batch* batch_ = nullptr;                     // the open one
   size_t row_ = 0;                             // its next row
   uint64_t batch_bytes_ = 0;                   // of its records
+  uint64_t record_size_ = 0;                   // of the last ones found, on the average
   std::atomic<uint64_t> file_{0}, offset_{0};  // at_, for reaches_over()
   std::atomic<uint64_t> places_{0}, bytes_{0}, files_{0};
 };

@@ -84,6 +84,7 @@ bool FileOrder::process(Block& block, Worker& worker) {
     if (whole) boundary_.done();
 
     worker.amounts.clear();
+    worker.outlined = false;
     if (!worker.haul.records.empty()) measure(block, worker, lap);
     if (whole) prepare(block, worker);
     if (layout_->grows()) {
