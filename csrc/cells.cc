@@ -37,6 +37,26 @@ const uint8_t* read_varint(const uint8_t* p, const uint8_t* end, uint64_t& value
   return size <= static_cast<size_t>(end - p) ? p + size : nullptr;
 }
 
+// Whether a row of the column may have so many values.
+bool fits(const Column& column, size_t count) {
+  if (column.layout == Layout::kRagged) return true;
+  return column.layout == Layout::kFixed ? count == column.elements : count % column.elements == 0;
+}
+
+// Appends the strings of a list of n bytes. False if it has something else.
+bool walk_strings(const uint8_t* p, size_t n, std::vector<ByteView>& strings) {
+  const uint8_t* const end = p + n;
+  while (p < end) {
+    if (*p++ != 0x0a) return false;
+    uint64_t size = *p++;
+    if (size >= 0x80 && (p = read_varint(p - 1, end, size)) == nullptr) return false;
+    if (p > end || size > static_cast<uint64_t>(end - p)) return false;
+    strings.push_back({p, static_cast<size_t>(size)});
+    p += size;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool Cells::is_direct(const Column& column) {
@@ -50,7 +70,17 @@ Cells::Cells(std::shared_ptr<const Schema> schema, ParseMode mode)
       locator_(schema_),
       exact_(schema_, mode),
       measured_(schema_->size()),
-      gathered_(kGathered + kShortList + kSlop) {}
+      defaults_(schema_->size()),
+      gathered_(kGathered + kShortList + kSlop) {
+  for (size_t c = 0; c < schema_->size(); ++c) {
+    if (const auto& texts = column_at(c).default_strings) {
+      for (const std::string& text : *texts) {
+        defaults_[c].insert(defaults_[c].end(), text.begin(), text.end());
+      }
+    }
+    defaults_[c].resize(defaults_[c].size() + kSlop);
+  }
+}
 
 void Cells::locate(std::span<const ByteView> records, const RowOf& row_of) {
   records_ = records;
@@ -187,13 +217,17 @@ void Cells::measure_strings(size_t c) {
   strings.clear();
   begins.resize(records_.size() + 1);
   const bool fixed = column.layout == Layout::kFixed;
-  const bool takes_one =
-      fixed ? column.elements == 1 : column.layout == Layout::kRagged || column.elements == 1;
+  const bool takes_one = fits(column, 1);
   for (size_t i = 0; i < records_.size(); ++i) {
     begins[i] = strings.size();
     if (Cell::form(cell[i]) == Cell::kPacked && takes_one) {
       strings.push_back({bytes_of(i, cell[i]), Cell::size(cell[i])});
       continue;
+    }
+    if (Cell::form(cell[i]) == Cell::kList) {
+      const bool good = walk_strings(bytes_of(i, cell[i]), Cell::size(cell[i]), strings);
+      if (good && fits(column, strings.size() - begins[i])) continue;
+      strings.resize(begins[i]);
     }
     const uint64_t resolved = resolve(c, i);
     if (Cell::form(resolved) == Cell::kSide) {
@@ -201,11 +235,13 @@ void Cells::measure_strings(size_t c) {
       const auto first = side_strings_.begin() + static_cast<ptrdiff_t>(side.begin);
       strings.insert(strings.end(), first, first + static_cast<ptrdiff_t>(side.count));
     } else if (fixed && column.default_strings && !failed(i)) {
+      const uint8_t* p = defaults_[c].data();
       for (const std::string& text : *column.default_strings) {
-        strings.push_back({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+        strings.push_back({p, text.size()});
+        p += text.size();
       }
     } else if (fixed) {
-      strings.resize(strings.size() + column.elements);
+      strings.resize(strings.size() + column.elements, {defaults_[c].data(), 0});
     }
   }
   begins[records_.size()] = strings.size();
@@ -233,20 +269,16 @@ uint64_t Cells::resolve(size_t c, size_t record) {
     const bool optional = !fixed || column.default_numbers || column.default_strings;
     if (optional || failed(record)) return cell;
   }
-  if (Cell::form(cell) == Cell::kList && column.layout != Layout::kRaw) {
+  if (Cell::form(cell) == Cell::kList && column.kind != Kind::kBytes) {
     const uint64_t walked = walk_list(column, record, cell);
-    if (Cell::form(walked) == Cell::kSide) {
-      const size_t count = side_of(walked).count;
-      const bool fits = fixed ? count == column.elements
-                              : column.layout == Layout::kRagged || count % column.elements == 0;
-      if (fits) return walked;
-    }
+    const bool good = Cell::form(walked) == Cell::kSide;
+    if (good && fits(column, side_of(walked).count)) return walked;
   }
   ++slow_;
   return parse_exactly(record) ? keep_exact(c) : Cell::missing();
 }
 
-// Reads an unpacked list, or several strings. kMissing if it is not one throughout.
+// Reads an unpacked list of numbers. kMissing if it is not one throughout.
 uint64_t Cells::walk_list(const Column& column, size_t record, uint64_t cell) {
   const uint8_t* p = bytes_of(record, cell);
   const uint8_t* const end = p + Cell::size(cell);
@@ -263,28 +295,15 @@ uint64_t Cells::walk_list(const Column& column, size_t record, uint64_t cell) {
     side_int64s_.resize(static_cast<size_t>(out - side_int64s_.data()));
     return p == end ? add_side(begin, side_int64s_.size() - begin) : Cell::missing();
   }
-  if (column.kind == Kind::kFloat) {
-    begin = side_floats_.size();
-    const size_t count = Cell::size(cell) / 5;
-    side_floats_.resize(begin + count);
-    uint32_t wrong = Cell::size(cell) % 5;
-    for (size_t i = 0; i < count; ++i, p += 5) {
-      wrong |= *p ^ 0x0d;
-      std::memcpy(&side_floats_[begin + i], p + 1, sizeof(float));
-    }
-    return wrong == 0 ? add_side(begin, count) : Cell::missing();
+  begin = side_floats_.size();
+  const size_t count = Cell::size(cell) / 5;
+  side_floats_.resize(begin + count);
+  uint32_t wrong = Cell::size(cell) % 5;
+  for (size_t i = 0; i < count; ++i, p += 5) {
+    wrong |= *p ^ 0x0d;
+    std::memcpy(&side_floats_[begin + i], p + 1, sizeof(float));
   }
-  begin = side_strings_.size();
-  while (p != end) {
-    uint64_t size;
-    if (*p != 0x0a || (p = read_varint(p + 1, end, size)) == nullptr ||
-        size > static_cast<uint64_t>(end - p)) {
-      return Cell::missing();
-    }
-    side_strings_.push_back({p, static_cast<size_t>(size)});
-    p += size;
-  }
-  return add_side(begin, side_strings_.size() - begin);
+  return wrong == 0 ? add_side(begin, count) : Cell::missing();
 }
 
 uint64_t Cells::add_side(size_t begin, size_t count) {

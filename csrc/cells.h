@@ -94,7 +94,7 @@ class Cells {
   };
   struct Measured {
     std::vector<uint32_t> counts;   // kRagged and kSequence numbers: values a record
-    std::vector<ByteView> strings;  // bytes columns: all values in order
+    std::vector<ByteView> strings;  // bytes columns: all values in order, kSlop bytes behind each
     std::vector<size_t> begins;     // ... and where each record's begin, one more at the end
   };
 
@@ -148,6 +148,7 @@ class Cells {
   size_t stride_ = 0;
   std::vector<uint64_t> cells_;  // column-major; single numbers are replaced by their values
   std::vector<Measured> measured_;
+  std::vector<std::vector<uint8_t>> defaults_;  // of each column, strings; kSlop bytes behind them
   std::vector<uint32_t> refused_;
   std::vector<Side> sides_;
   std::vector<int64_t> side_int64s_;

@@ -235,18 +235,22 @@ void Cells::store_int64_lists(size_t c, size_t first, size_t n, int64_t* out) {
 void Cells::store_strings(size_t c, size_t first, size_t n, int64_t base, int64_t* offsets,
                           Target target) const {
   const Measured& measured = measured_[c];
-  const Copier copy(target.far);
+  const size_t begin = measured.begins[first], end = measured.begins[first + n];
+  const int64_t before = base;
+  for (size_t k = begin; k < end; ++k) {
+    *offsets++ = base += static_cast<int64_t>(measured.strings[k].size);
+  }
   uint8_t* out = target.data;
-  for (size_t k = measured.begins[first]; k < measured.begins[first + n]; ++k) {
-    const ByteView string = measured.strings[k];
+  const uint8_t* const out_end = out + (base - before);
+  const Copier copy(target.far);
+  for (size_t k = begin; k < end; out += measured.strings[k++].size) {
+    const ByteView& string = measured.strings[k];
     if (c == outlined_) {
       // It is the only one of its record.
       outline_->bring(k, string.data, string.size, out, target.far);
-    } else if (string.size != 0) {
-      copy(out, string.data, string.size);
+    } else {
+      copy.within(out_end, out, string.data, string.size);
     }
-    out += string.size;
-    *offsets++ = base += static_cast<int64_t>(string.size);
   }
 }
 

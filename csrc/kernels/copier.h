@@ -27,8 +27,18 @@ class Copier {
     }
   }
 
+  // The same, where all up to `end` will be written anew, and kSlop bytes behind the value can be
+  // read: short values of whatever size take the same way.
+  void within(const uint8_t* end, uint8_t* to, const uint8_t* from, size_t n) const {
+    if (n <= kShort && kShort <= static_cast<size_t>(end - to)) {
+      std::memcpy(to, from, kShort);
+    } else {
+      (*this)(to, from, n);
+    }
+  }
+
  private:
-  static constexpr size_t kSmall = 128, kLarge = 1024;
+  static constexpr size_t kShort = 32, kSmall = 128, kLarge = 1024;
 
   // Without a call, in parts that may overlap.
   static void copy_small(uint8_t* to, const uint8_t* from, size_t n) {
