@@ -127,6 +127,20 @@ void time_varints(const Kernels& body, const std::string& what, size_t shortest,
         best_seconds([&] { return body.decode_varints(bytes.data(), n, out.data()); }), count, n);
 }
 
+void time_unpacked(const Kernels& body, const std::string& what, size_t shortest, size_t longest) {
+  Bytes bytes;
+  for (int i = 0; i < 2048; ++i) {
+    bytes.push_back(0x08);
+    append_varint(bytes, random_between(shortest, longest));
+  }
+  const size_t n = bytes.size();
+  bytes.resize(n + headrace::kSlop);
+  std::vector<int64_t> out(2048);
+  print(body, "decode_unpacked, " + what,
+        best_seconds([&] { return body.decode_unpacked(bytes.data(), n, out.data()); }), out.size(),
+        n);
+}
+
 // Many short lists, as records hold them.
 void time_short_lists(const Kernels& body, size_t values) {
   Bytes bytes;
@@ -188,6 +202,8 @@ void time_body(const Kernels& body) {
   time_varints(body, "5..8 bytes", 5, 8);
   time_varints(body, "9..10 bytes", 9, 10);
   time_varints(body, "1..10 bytes", 1, 10);
+  time_unpacked(body, "1..3 bytes", 1, 3);
+  time_unpacked(body, "9..10 bytes", 9, 10);
   time_short_lists(body, 10);
   time_short_lists(body, 40);
   time_cells(body, 1, 1);

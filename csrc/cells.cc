@@ -281,24 +281,16 @@ uint64_t Cells::resolve(size_t c, size_t record) {
 // Reads an unpacked list of numbers. kMissing if it is not one throughout.
 uint64_t Cells::walk_list(const Column& column, size_t record, uint64_t cell) {
   const uint8_t* p = bytes_of(record, cell);
-  const uint8_t* const end = p + Cell::size(cell);
-  size_t begin;
+  const size_t size = Cell::size(cell);
   if (column.kind == Kind::kInt64) {
-    begin = side_int64s_.size();
-    side_int64s_.resize(begin + Cell::size(cell) / 2);  // each takes two bytes or more
-    int64_t* out = side_int64s_.data() + begin;
-    while (p != end) {
-      uint64_t value;
-      if (*p != 0x08 || (p = read_varint(p + 1, end, value)) == nullptr) break;
-      *out++ = static_cast<int64_t>(value);
-    }
-    side_int64s_.resize(static_cast<size_t>(out - side_int64s_.data()));
-    return p == end ? add_side(begin, side_int64s_.size() - begin) : Cell::missing();
+    const size_t begin = side_int64s_.size(), count = kernels().count_varints(p, size) / 2;
+    side_int64s_.resize(begin + count);
+    const bool good = kernels().decode_unpacked(p, size, side_int64s_.data() + begin);
+    return good ? add_side(begin, count) : Cell::missing();
   }
-  begin = side_floats_.size();
-  const size_t count = Cell::size(cell) / 5;
+  const size_t begin = side_floats_.size(), count = size / 5;
   side_floats_.resize(begin + count);
-  uint32_t wrong = Cell::size(cell) % 5;
+  uint32_t wrong = size % 5;
   for (size_t i = 0; i < count; ++i, p += 5) {
     wrong |= *p ^ 0x0d;
     std::memcpy(&side_floats_[begin + i], p + 1, sizeof(float));

@@ -20,6 +20,7 @@ constexpr Kernels body_of(const char* name, decltype(Kernels::copy_far) copy_far
       .verify_payloads = verify_payloads<Isa>,
       .count_varints = count_varints<Isa>,
       .decode_varints = decode_varints<Isa>,
+      .decode_unpacked = decode_unpacked<Isa>,
       .decode_single_varints = decode_single_varints<Isa>,
       .count_lists = count_lists<Isa>,
       .follow_entries = follow_entries<Isa>,

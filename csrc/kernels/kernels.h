@@ -52,6 +52,11 @@ struct Kernels {
   // contents of out are then unspecified.
   bool (*decode_varints)(const uint8_t* p, size_t n, int64_t* out);
 
+  // Decodes an unpacked list of field 1: pairs of the tag 08 and a varint of at most 10 bytes.
+  // False if p[0, n) is anything else: the contents of out are then unspecified. kSlop bytes behind
+  // it must be readable; out has room for half of count_varints(p, n) values and not one more.
+  bool (*decode_unpacked)(const uint8_t* p, size_t n, int64_t* out);
+
   // Scalars. Cell i comes in as (size << 32 | offset) of a packed list inside records[i] and goes
   // out as the value of its one varint. Stops at the first cell that does not hold exactly one
   // varint of 1 to 10 bytes, leaving it as it was; returns its index, `n` if there is none. The

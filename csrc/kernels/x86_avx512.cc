@@ -279,6 +279,42 @@ bool decode_varints(const uint8_t* p, size_t n, int64_t* out) {
   return true;
 }
 
+bool decode_unpacked(const uint8_t* p, size_t n, int64_t* out) {
+  // The list without its tags is a packed one, made part by part.
+  constexpr size_t kPart = 1024;
+  uint8_t packed[kPart + 64 + kSlop];
+  size_t held = 0;          // bytes there
+  uint64_t behind_end = 1;  // whether a varint ends before p
+  uint64_t behind_tag = 0;  // all bits set if what began last was a tag
+  for (const uint8_t* end = p + n; p != end;) {
+    while (p != end && held < kPart) {
+      size_t left = static_cast<size_t>(end - p), width = left < 64 ? left : 64;
+      uint64_t inside = _bzhi_u64(~uint64_t{0}, static_cast<unsigned>(width));
+      __m512i bytes = _mm512_loadu_si512(p);
+      uint64_t ends = ~static_cast<uint64_t>(_mm512_movepi8_mask(bytes)) & inside;
+      uint64_t starts = (ends << 1 | behind_end) & inside;
+      uint64_t odd = Isa::product(starts, ~uint64_t{0});  // of how many starts up to a byte
+      uint64_t tags = starts & (odd ^ behind_tag);
+      if (_mm512_mask_cmpneq_epi8_mask(tags, bytes, _mm512_set1_epi8(kUnpackedTag)) != 0) {
+        return false;
+      }
+      _mm512_storeu_si512(packed + held, _mm512_maskz_compress_epi8(inside & ~tags, bytes));
+      held += static_cast<size_t>(__builtin_popcountll(inside & ~tags));
+      behind_end = ends >> 63;
+      behind_tag ^= static_cast<uint64_t>(static_cast<int64_t>(odd) >> 63);
+      p += width;
+    }
+    size_t whole = held;
+    while (whole != 0 && packed[whole - 1] >= 0x80) --whole;
+    if (held - whole >= kMaxVarint) return false;
+    if (whole != 0 && !decode_varints(packed, whole, out)) return false;
+    out += count_varints<Isa>(packed, whole);
+    held -= whole;
+    std::memmove(packed, packed + whole, held);
+  }
+  return held == 0 && behind_tag == 0;
+}
+
 // The 8 bytes at each of 8 offsets, the low halves of cells, or `ahead` of them. Plain loads: where
 // gathers were found to leak, they have become slower than these.
 inline __m512i words_at(const ByteView* records, const uint64_t* cells, int ahead) {
@@ -342,19 +378,10 @@ size_t verify_payloads(const ByteView* records, size_t n) {
 }  // namespace
 
 const Kernels kAvx512Kernels = {
-    "avx512",
-    crc32c<Isa>,
-    verify_lengths<Isa>,
-    verify_payloads,
-    count_varints<Isa>,
-    decode_varints,
-    decode_single_varints,
-    count_lists<Isa>,
-    follow_entries<Isa>,
-    follow_records<Isa>,
-    copy_far<Isa>,
-    end_far_copies,
-    copy_crc32c<Isa>,
+    "avx512",           crc32c<Isa>,         verify_lengths<Isa>, verify_payloads,
+    count_varints<Isa>, decode_varints,      decode_unpacked,     decode_single_varints,
+    count_lists<Isa>,   follow_entries<Isa>, follow_records<Isa>, copy_far<Isa>,
+    end_far_copies,     copy_crc32c<Isa>,
 };
 
 }  // namespace headrace

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -469,6 +470,64 @@ TEST_CASE("an over-long varint among mixed ones") {
       bytes.insert(bytes.end(), varint.begin(), varint.end());
     }
     bench.refuses(bytes);
+  }
+}
+
+// Pairs of the tag 08 and a varint, without kernels. None if the bytes are anything else.
+std::optional<std::vector<int64_t>> slow_unpacked(const Bytes& bytes) {
+  std::vector<int64_t> values;
+  for (size_t at = 0; at != bytes.size();) {
+    if (bytes[at++] != 0x08) return {};
+    Bytes varint;
+    do {
+      if (at == bytes.size() || varint.size() == 10) return {};
+      varint.push_back(bytes[at++]);
+    } while (varint.back() >= 0x80);
+    values.push_back(slow_varint(varint));
+  }
+  return values;
+}
+
+TEST_CASE("unpacked lists, whole and with a byte that is another, missing, or too many") {
+  Fenced input(1 << 16), output(1 << 18);
+  for (int turn = 0; turn < 3000; ++turn) {
+    const size_t widest = 1 + random_below(10);
+    Bytes bytes;
+    for (size_t count = random_below(random_below(4) == 0 ? 900 : 40); count > 0; --count) {
+      bytes.push_back(0x08);
+      Bytes varint = random_varint(1 + random_below(widest));
+      if (random_below(8) == 0) varint = {0x08};  // as the tag is
+      bytes.insert(bytes.end(), varint.begin(), varint.end());
+    }
+    const size_t place = bytes.empty() ? 0 : random_below(bytes.size());
+    const auto at = bytes.begin() + static_cast<ptrdiff_t>(place);
+    const auto byte = static_cast<uint8_t>(random_below(3) == 0 ? 0x08 : random_below(256));
+    switch (bytes.empty() ? 0 : random_below(6)) {
+      case 1:
+        *at = byte;
+        break;
+      case 2:
+        bytes.erase(at);
+        break;
+      case 3:
+        bytes.insert(at, byte);
+        break;
+      case 4:
+        bytes.insert(at, 1 + random_below(80), 0x80 | byte);
+        break;
+    }
+    const auto want = slow_unpacked(bytes);
+    for (uint8_t slop : {0x00, 0x08, 0xff}) {
+      for_each_body([&](const Kernels& body) {
+        Bytes padded = bytes;
+        padded.resize(bytes.size() + kSlop, slop);
+        const uint8_t* p = input.at_end(padded);
+        const size_t room = body.count_varints(p, bytes.size()) / 2;
+        int64_t* out = reinterpret_cast<int64_t*>(output.end()) - room;
+        REQUIRE(body.decode_unpacked(p, bytes.size(), out) == want.has_value());
+        if (want) REQUIRE(std::equal(want->begin(), want->end(), out, out + room));
+      });
+    }
   }
 }
 
