@@ -8,6 +8,12 @@
 #include "kernels/copier.h"
 
 namespace headrace {
+namespace {
+
+constexpr size_t kShortRow = 256;  // bytes of a padded one
+
+}  // namespace
+
 Batch::Batch(std::shared_ptr<const BatchLayout> layout)
     : layout_(std::move(layout)),
       longest_(layout_->columns().size()),
@@ -184,21 +190,27 @@ void Batch::pad(size_t c) {
 
 void Batch::pad_numbers(size_t c, size_t longest) {
   const Column& column = layout_->columns()[c];
-  const size_t unit = size_of(column.type);
+  const size_t unit = size_of(column.type), row_size = longest * unit;
+  if (row_size == 0) return;
   const int64_t* const splits = ends(c);
+  std::vector<uint8_t> filling(row_size);
+  for (size_t at = 0; column.default_numbers && at < row_size; at += unit) {
+    std::memcpy(filling.data() + at, column.default_numbers->data(), unit);
+  }
   GrowingArray padded(layout_->pages());
-  uint8_t* out = padded.reserve(rows_ * longest * unit, 0).data;
-  for (size_t i = 0; i < rows_; ++i) {
-    const auto begin = static_cast<size_t>(splits[i]),
-               n = static_cast<size_t>(splits[i + 1]) - begin;
-    std::memcpy(out, values_[c].memory().data() + begin * unit, n * unit);
-    out += n * unit;
-    for (size_t k = n; k < longest; ++k, out += unit) {
-      if (column.default_numbers) {
-        std::memcpy(out, column.default_numbers->data(), unit);
-      } else {
-        std::memset(out, 0, unit);
-      }
+  uint8_t* out = padded.reserve(rows_ * row_size, 0).data;
+  const uint8_t* const values = values_[c].memory().data();
+  const Copier copy(BatchLayout::is_far(rows_ * row_size));
+  for (size_t i = 0; i < rows_; ++i, out += row_size) {
+    const auto begin = static_cast<size_t>(splits[i]) * unit,
+               size = static_cast<size_t>(splits[i + 1]) * unit - begin;
+    if (row_size <= kShortRow && begin + row_size <= values_[c].size() && i + 1 < rows_) {
+      // As many bytes for each row, so that none is guessed wrong: what is too much is overwritten.
+      std::memcpy(out, values + begin, row_size);
+      std::memcpy(out + size, filling.data(), row_size);
+    } else {
+      copy(out, values + begin, size);
+      copy(out + size, filling.data(), row_size - size);
     }
   }
   values_[c] = std::move(padded);
@@ -209,31 +221,37 @@ void Batch::pad_strings(size_t c, size_t longest) {
   const std::string fill = column.default_strings ? column.default_strings->front() : "";
   const int64_t* const splits = ends(c);
   const auto* const offsets = reinterpret_cast<const int64_t*>(values_[c].memory().data());
-  const auto strings = static_cast<size_t>(splits[rows_]);
+  const auto filled = rows_ * longest - static_cast<size_t>(splits[rows_]);
   GrowingArray ends(layout_->pages()), data(layout_->pages());
   auto* end =
       reinterpret_cast<int64_t*>(ends.reserve((rows_ * longest + 1) * sizeof(int64_t), 0).data);
-  uint8_t* const begin =
-      data.reserve(
-              static_cast<size_t>(offsets[strings]) + (rows_ * longest - strings) * fill.size(), 0)
-          .data;
-  uint8_t* out = begin;
+  const uint8_t* const bytes = bytes_[c].memory().data();
+  uint8_t* out = nullptr;  // empty strings take no bytes: those that are there stay
+  if (!fill.empty()) {
+    const auto size = static_cast<size_t>(offsets[splits[rows_]]);
+    out = data.reserve(size + filled * fill.size(), 0).data;
+  }
+  int64_t added = 0;  // bytes before a row
   *end++ = 0;
   for (size_t i = 0; i < rows_; ++i) {
-    const auto first = static_cast<size_t>(splits[i]), last = static_cast<size_t>(splits[i + 1]);
-    for (size_t k = 0; k < longest; ++k) {
-      const bool here = first + k < last;
-      const uint8_t* from = here ? bytes_[c].memory().data() + offsets[first + k]
-                                 : reinterpret_cast<const uint8_t*>(fill.data());
-      const size_t size =
-          here ? static_cast<size_t>(offsets[first + k + 1] - offsets[first + k]) : fill.size();
-      std::memcpy(out, from, size);
-      out += size;
-      *end++ = out - begin;
+    const int64_t* const row = offsets + splits[i];
+    const auto n = static_cast<size_t>(splits[i + 1] - splits[i]);
+    for (size_t k = 1; k <= n; ++k) *end++ = row[k] + added;
+    if (out == nullptr) {
+      end = std::fill_n(end, longest - n, row[n]);
+      continue;
+    }
+    const auto size = static_cast<size_t>(row[n] - row[0]);
+    std::memcpy(out, bytes + row[0], size);
+    out += size;
+    for (size_t k = n; k < longest; ++k, out += fill.size()) {
+      std::memcpy(out, fill.data(), fill.size());
+      added += static_cast<int64_t>(fill.size());
+      *end++ = row[n] + added;
     }
   }
   values_[c] = std::move(ends);
-  bytes_[c] = std::move(data);
+  if (out != nullptr) bytes_[c] = std::move(data);
 }
 
 }  // namespace headrace

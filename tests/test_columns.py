@@ -203,3 +203,58 @@ def test_keys(path):
         ((values, valid),) = rank.as_tuple(key, "valid")
         assert same(values, batch[key])
         assert valid.tolist() == batch["valid"].tolist()
+
+
+# Rows of up to 256 bytes are padded another way than longer ones, and so is the last row.
+LENGTHS = (
+    [0, 0, 0],
+    [5, 0, 0, 1],
+    [0, 1, 5],
+    [1, 1, 1, 1],
+    [32, 31, 0, 32],
+    [33, 32, 31, 0, 33],
+    [3, 500, 0, 7],
+    [0, 7, 3, 500],
+    *np.random.default_rng(8).integers(0, 60, (20, 17)).tolist(),
+)
+
+
+class TestPadding:
+    """Sequences get the length of the longest of their batch, beside rows padded by hand."""
+
+    @pytest.mark.parametrize("dtype", [np.int64, np.float32])
+    @pytest.mark.parametrize("fill", [None, 0, -7])
+    @pytest.mark.parametrize("lengths", LENGTHS)
+    def test_numbers(self, dtype, fill, lengths):
+        rows = [list(range(100 * i + 1, 100 * i + 1 + n)) for i, n in enumerate(lengths)]
+        records = [hr.encode_example({"a": np.array(row, dtype)}) for row in rows]
+        feature = hr.FixedLenSequenceFeature([], dtype, True, fill)
+        got = hr.parse_example(records, {"a": feature})["a"]
+        want = np.array(padded(rows, fill or 0), dtype).reshape(len(rows), -1)
+        assert got.dtype == dtype
+        assert got.shape == want.shape
+        assert np.array_equal(got, want)
+
+    @pytest.mark.parametrize("fill", [None, "", "-", "a long one " * 9])
+    @pytest.mark.parametrize("lengths", LENGTHS)
+    def test_strings(self, fill, lengths):
+        rows = [[b"%d/%d" % (i, k) * (k % 4) for k in range(n)] for i, n in enumerate(lengths)]
+        records = [hr.encode_example({"a": row}) if row else b"" for row in rows]
+        feature = hr.FixedLenSequenceFeature([], "string", True, fill)
+        got = hr.parse_example(records, {"a": feature})["a"]
+        want = padded(rows, (fill or "").encode())
+        assert got.shape == (len(rows), max(lengths))
+        assert got.tolist() == want
+
+    @pytest.mark.parametrize("lengths", [[3, 0, 700], [700, 3, 0], [700] * 300])
+    def test_batches_of_a_megabyte(self, tmp_path, lengths):
+        """Which are written past the caches."""
+        rows = [list(range(i, i + n)) for i, n in enumerate(lengths)] * 60
+        records = [hr.encode_example({"a": np.array(row, np.int64)}) for row in rows]
+        feature = hr.FixedLenSequenceFeature([], np.int64, True, 9)
+        with hr.TFRecordWriter(tmp_path / "a") as writer:
+            for record in records:
+                writer.write(record)
+        dataset = hr.TFRecordDataset(tmp_path / "a").parse_example({"a": feature})
+        (batch,) = dataset.batch(len(rows))
+        assert np.array_equal(batch["a"], np.array(padded(rows, 9)))

@@ -134,18 +134,17 @@ bool decode_unpacked(const uint8_t* p, size_t n, int64_t* out) {
     uint64_t long_ones = eight_continue(more);
     if ((long_ones & long_ones >> 2) != 0) return false;
     size_t start = 0;
-    uint8_t wrong = 0;
-    // Where the tag is right, it is the first that ends.
+    // A tag that is right is the first that ends.
     for (uint64_t ends = ~more & inside; (ends &= ends - 1) != 0; ends &= ends - 1) {
+      if (p[start] != kUnpackedTag) return false;
       size_t next = static_cast<size_t>(__builtin_ctzll(ends)) + 1;
-      wrong |= p[start] ^ kUnpackedTag;
       const uint8_t* value = p + start + 1;
       const size_t size = next - start - 1;
       *out++ = long_ones == 0 ? static_cast<int64_t>(Isa::extract(word(value), kMasks.low[size]))
                               : varint_value<Isa>(value, size);
       start = next;
     }
-    if (wrong != 0 || start == 0) return false;
+    if (start == 0) return false;
     p += start;
   }
   return true;
