@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kernels/kernels.h"
+#include "lists.h"
 
 namespace headrace {
 namespace {
@@ -15,46 +16,10 @@ size_t stride_for(size_t records) { return (records + 7) / 8 * 8 | 8; }
 
 static_assert(kNoList == Cell::missing());
 
-// Reads an unpacked varint of at most ten bytes. Null if there is none before `end`; kSlop bytes
-// behind it are readable.
-const uint8_t* read_varint(const uint8_t* p, const uint8_t* end, uint64_t& value) {
-  const uint64_t word = load64(p), ends = ~word & 0x8080808080808080;
-  const size_t size = static_cast<size_t>(std::countr_zero(ends)) / 8 + 1;
-  if (size > 8) {
-    value = 0;
-    for (int shift = 0; shift < 70 && p < end; shift += 7) {
-      const uint64_t byte = *p++;
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return p;
-    }
-    return nullptr;
-  }
-  // Packs 7 bits of each byte before the first that ends it: pairs, fours, all.
-  uint64_t bits = word & (ends ^ (ends - 1)) & 0x7f7f7f7f7f7f7f7f;
-  bits = (bits & 0x007f007f007f007f) | (bits & 0x7f007f007f007f00) >> 1;
-  bits = (bits & 0x00003fff00003fff) | (bits & 0x3fff00003fff0000) >> 2;
-  value = (bits & 0x000000000fffffff) | (bits & 0x0fffffff00000000) >> 4;
-  return size <= static_cast<size_t>(end - p) ? p + size : nullptr;
-}
-
 // Whether a row of the column may have so many values.
 bool fits(const Column& column, size_t count) {
   if (column.layout == Layout::kRagged) return true;
   return column.layout == Layout::kFixed ? count == column.elements : count % column.elements == 0;
-}
-
-// Appends the strings of a list of n bytes. False if it has something else.
-bool walk_strings(const uint8_t* p, size_t n, std::vector<ByteView>& strings) {
-  const uint8_t* const end = p + n;
-  while (p < end) {
-    if (*p++ != 0x0a) return false;
-    uint64_t size = *p++;
-    if (size >= 0x80 && (p = read_varint(p - 1, end, size)) == nullptr) return false;
-    if (p > end || size > static_cast<uint64_t>(end - p)) return false;
-    strings.push_back({p, static_cast<size_t>(size)});
-    p += size;
-  }
-  return true;
 }
 
 }  // namespace
@@ -225,7 +190,7 @@ void Cells::measure_strings(size_t c) {
       continue;
     }
     if (Cell::form(cell[i]) == Cell::kList) {
-      const bool good = walk_strings(bytes_of(i, cell[i]), Cell::size(cell[i]), strings);
+      const bool good = append_strings(bytes_of(i, cell[i]), Cell::size(cell[i]), strings);
       if (good && fits(column, strings.size() - begins[i])) continue;
       strings.resize(begins[i]);
     }
@@ -280,22 +245,14 @@ uint64_t Cells::resolve(size_t c, size_t record) {
 
 // Reads an unpacked list of numbers. kMissing if it is not one throughout.
 uint64_t Cells::walk_list(const Column& column, size_t record, uint64_t cell) {
-  const uint8_t* p = bytes_of(record, cell);
+  const uint8_t* const list = bytes_of(record, cell);
   const size_t size = Cell::size(cell);
-  if (column.kind == Kind::kInt64) {
-    const size_t begin = side_int64s_.size(), count = kernels().count_varints(p, size) / 2;
-    side_int64s_.resize(begin + count);
-    const bool good = kernels().decode_unpacked(p, size, side_int64s_.data() + begin);
-    return good ? add_side(begin, count) : Cell::missing();
-  }
-  const size_t begin = side_floats_.size(), count = size / 5;
-  side_floats_.resize(begin + count);
-  uint32_t wrong = size % 5;
-  for (size_t i = 0; i < count; ++i, p += 5) {
-    wrong |= *p ^ 0x0d;
-    std::memcpy(&side_floats_[begin + i], p + 1, sizeof(float));
-  }
-  return wrong == 0 ? add_side(begin, count) : Cell::missing();
+  const auto read = [&](auto& side) {
+    const size_t begin = side.size();
+    return append_unpacked(list, size, side) ? add_side(begin, side.size() - begin)
+                                             : Cell::missing();
+  };
+  return column.kind == Kind::kInt64 ? read(side_int64s_) : read(side_floats_);
 }
 
 uint64_t Cells::add_side(size_t begin, size_t count) {

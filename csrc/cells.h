@@ -85,8 +85,7 @@ class Cells {
 
  private:
   static constexpr size_t kNone = SIZE_MAX;
-  // Short lists are decoded many at a time.
-  static constexpr size_t kShortList = 64, kGathered = 4096;  // bytes
+  static constexpr size_t kShortList = 64, kGathered = 4096;  // bytes, decoded many at a time
 
   // A range of side_int64s_, side_floats_ or side_strings_.
   struct Side {

@@ -28,7 +28,7 @@ ROOMS = [
     "kernels wire buffer window foresight forecast shuffle refill",
     "source mapping landing read_ahead lookahead schema cell",
     "record mapped_copier outline entry entry_order example parse_error exact sequence_feature"
-    " sequence convert cells cells_store",
+    " sequence convert lists cells cells_store",
     "scan plan frame_reader",
     "growing_array batch_layout batch index index_build index_file extents fetcher selection",
     "outbox blocks pipeline filler assigner block_read streams file_order mixer row_parser placer"
@@ -42,6 +42,7 @@ LARGEST_HEADER, LARGEST_SOURCE = 135, 370
 LARGER = {
     "cells.h": 165,  # what both halves of the room share
     "crc32c.h": 150,  # one template, instantiated by each body
+    "avx512_crc32c.h": 155,  # the same for one of them, in intrinsics
     "varint.h": 150,  # the same
 }
 

@@ -4,6 +4,8 @@
 #include "kernels/copy.h"
 #include "kernels/crc32c.h"
 #include "kernels/entries.h"
+#include "kernels/half.h"
+#include "kernels/unpacked.h"
 #include "kernels/varint.h"
 
 namespace headrace {
@@ -23,6 +25,8 @@ constexpr Kernels body_of(const char* name, decltype(Kernels::copy_far) copy_far
       .decode_unpacked = decode_unpacked<Isa>,
       .decode_single_varints = decode_single_varints<Isa>,
       .count_lists = count_lists<Isa>,
+      .to_float16 = to_half<Isa, Float16>,
+      .to_bfloat16 = to_half<Isa, BFloat16>,
       .follow_entries = follow_entries<Isa>,
       .follow_records = follow_records<Isa>,
       .copy_far = copy_far,

@@ -28,6 +28,12 @@ bool has_slow_pext() {
   __get_cpuid(1, &eax, &ebx, &ecx, &edx);
   return (eax >> 8 & 0xf) + (eax >> 20 & 0xff) < 0x19;
 }
+
+// Not all compilers know it by name.
+bool has_f16c() {
+  unsigned eax, ebx, ecx, edx;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C) != 0;
+}
 #endif
 
 // The bodies that this CPU can run, slowest first, and the one among them that is best for it.
@@ -51,7 +57,7 @@ struct Bodies {
     }
     add(kSse42Kernels);
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi") ||
-        !__builtin_cpu_supports("bmi2")) {
+        !__builtin_cpu_supports("bmi2") || !has_f16c()) {
       return;
     }
     add(kAvx2Kernels, !has_slow_pext());

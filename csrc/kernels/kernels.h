@@ -72,6 +72,11 @@ struct Kernels {
   // returns its index, `n` if there is none. kSlop bytes behind lists must be readable.
   size_t (*count_lists)(const ByteView* records, const uint64_t* cells, size_t n, uint32_t* counts);
 
+  // Write values[0, n) as IEEE 754 binary16 or as the upper half of binary32, rounded to nearest
+  // even. The index of the first finite value that would become infinite, `n` if there is none.
+  size_t (*to_float16)(const float* values, size_t n, uint8_t* out);
+  size_t (*to_bfloat16)(const float* values, size_t n, uint8_t* out);
+
   // Follows the entries of a record from *at to `end`, which are expected to be of these forms, one
   // after the other; some forms may have none, up to kMostPassedOver in a row. cells[column *
   // stride] becomes (size << 32 | offset in the record) of the values of each, kNoList where there

@@ -23,6 +23,11 @@ struct Isa : Sse42 {
 
   static uint64_t extract(uint64_t w, uint64_t mask) { return extract_by_shifts(w, mask); }
   static uint64_t extract_two(uint64_t w, uint64_t mask) { return extract_two_by_shifts(w, mask); }
+
+  template <class Half>
+  static size_t halves(const float*, size_t, uint8_t*) {
+    return 0;
+  }
 };
 
 }  // namespace

@@ -6,7 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <cstdlib>
+#include <cstring>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <random>
@@ -529,6 +533,91 @@ TEST_CASE("unpacked lists, whole and with a byte that is another, missing, or to
       });
     }
   }
+}
+
+// --- Halves ---
+
+struct HalfFormat {
+  int mantissa, bias;  // bits
+  size_t (*Kernels::*convert)(const float* values, size_t n, uint8_t* out);
+};
+constexpr HalfFormat kHalves[] = {{10, 15, &Kernels::to_float16}, {7, 127, &Kernels::to_bfloat16}};
+
+// The nearest one, by arithmetic in double precision.
+uint16_t slow_half(float value, const HalfFormat& format) {
+  const int sign = std::signbit(value) ? 0x8000 : 0;
+  const int infinity = 0x7fff >> format.mantissa << format.mantissa;
+  if (std::isinf(value)) return static_cast<uint16_t>(sign | infinity);
+  if (std::isnan(value)) {  // a quiet one with the upper bits of its payload
+    const int payload = static_cast<int>(std::bit_cast<uint32_t>(value) & 0x7fffff);
+    const int quiet = 1 << (format.mantissa - 1);
+    return static_cast<uint16_t>(sign | infinity | quiet | payload >> (23 - format.mantissa));
+  }
+  const double magnitude = std::fabs(static_cast<double>(value));
+  const int lowest = 1 - format.bias;  // of the exponents of numbers that are not subnormal
+  const int exponent = magnitude == 0 ? lowest : std::max(std::ilogb(magnitude), lowest);
+  const double units = std::nearbyint(std::ldexp(magnitude, format.mantissa - exponent));
+  const int half = ((exponent - lowest) << format.mantissa) + static_cast<int>(units);
+  return static_cast<uint16_t>(sign | std::min(half, infinity));
+}
+
+bool becomes_infinite(float value, const HalfFormat& format) {
+  const int infinity = 0x7fff >> format.mantissa << format.mantissa;
+  return std::isfinite(value) && (slow_half(value, format) & 0x7fff) == infinity;
+}
+
+TEST_CASE("halves of floats of every sign and exponent, and at the limits of rounding") {
+  for (const HalfFormat& format : kHalves) {
+    std::vector<float> values;
+    std::vector<uint16_t> want;
+    for (uint32_t upper = 0; upper < 1 << 16; ++upper) {
+      for (uint32_t lower : {0x0000, 0x0001, 0x0fff, 0x1000, 0x1001, 0x2fff, 0x3000, 0x3001, 0x7fff,
+                             0x8000, 0x8001, 0xffff}) {
+        const auto value = std::bit_cast<float>(upper << 16 | lower);
+        if (becomes_infinite(value, format)) continue;
+        values.push_back(value);
+        want.push_back(slow_half(value, format));
+      }
+    }
+    for_each_body([&](const Kernels& body) {
+      std::vector<uint16_t> got(values.size());
+      auto* out = reinterpret_cast<uint8_t*>(got.data());
+      REQUIRE((body.*format.convert)(values.data(), values.size(), out) == values.size());
+      REQUIRE(got == want);
+    });
+  }
+}
+
+TEST_CASE("the first value that becomes infinite stops it, and nothing else is written") {
+  Fenced output(1024);
+  const float most = std::numeric_limits<float>::max();
+  for (const HalfFormat& format : kHalves) {
+    for (size_t n = 0; n <= 70; ++n) {
+      for (size_t at = 0; at <= n; ++at) {
+        std::vector<float> values(n, 1.5f);
+        if (at < n) values[at] = at % 2 == 0 ? most : -most;
+        if (at > 0) values[at - 1] = std::numeric_limits<float>::infinity();
+        for_each_body([&](const Kernels& body) {
+          uint8_t* const out = output.end() - 2 * n;
+          REQUIRE((body.*format.convert)(values.data(), n, out) == at);
+          for (size_t i = 0; i < at; ++i) {
+            const uint16_t want = slow_half(values[i], format);
+            REQUIRE(std::memcmp(out + 2 * i, &want, sizeof want) == 0);
+          }
+        });
+      }
+    }
+  }
+  const float largest_of_halves = 65504;
+  for_each_body([&](const Kernels& body) {
+    for (float ulp : {0.f, 15.99f, 16.f}) {
+      const float value = largest_of_halves + ulp;
+      uint16_t half = 0;
+      const size_t n = body.to_float16(&value, 1, reinterpret_cast<uint8_t*>(&half));
+      CHECK(n == (ulp < 16 ? 1 : 0));
+      if (n == 1) CHECK(half == 0x7bff);
+    }
+  });
 }
 
 // --- Single cells ---
