@@ -22,6 +22,7 @@ from workloads import (
     CTR_INTS,
     ID_LISTS,
     SHORT_LISTS,
+    TEXTS,
     WIDE_FLOATS,
     WIDE_INTS,
     WORKLOADS,
@@ -198,6 +199,22 @@ def _varint10(rng, rows):
     return [_fixed("hashes", hashes), _label(rng, rows)]
 
 
+def _strings(rng: np.random.Generator, count: int, shortest: int, longest: int):
+    """Data and lengths of strings of small letters."""
+    lengths = rng.integers(shortest, longest + 1, count)
+    return rng.integers(97, 123, lengths.sum(), np.uint8), lengths
+
+
+def _text(rng, rows):
+    return [*(_blobs(name, *_strings(rng, rows, 3, 12)) for name in TEXTS), _label(rng, rows)]
+
+
+def _words(rng, rows):
+    counts = rng.integers(20, 201, rows)
+    data, lengths = _strings(rng, counts.sum(), 2, 10)
+    return [(b"words", (data, _splits(lengths)), _splits(counts)), _label(rng, rows)]
+
+
 def _lists(names: list[str], longest: int):
     def columns(rng, rows):
         made = []
@@ -225,6 +242,37 @@ def _ctr_unpacked(rng: np.random.Generator, rows: int) -> Iterator[bytes]:
         head = b"\x0a" + _varint(features.shape[1])
         records += [head + line.tobytes() for line in features]
     yield _core.frame_records([records[i] for i in rng.permutation(len(records))])
+
+
+def _tokens_unpacked(rng: np.random.Generator, rows: int) -> Iterator[bytes]:
+    records = []
+    for _ in range(rows):
+        ids = (rng.random(rng.integers(128, 1025)) ** 3 * 100_000).astype(np.int64)
+        tokens = _feature(b"tokens", _unpacked(ids))
+        doc_id = _feature(b"doc_id", _unpacked(rng.integers(0, 1 << 40, 1)))
+        records.append(_field(b"\x0a", tokens + doc_id))
+    yield _core.frame_records(records)
+
+
+def _unpacked(values: np.ndarray) -> bytes:
+    """Each value with its tag."""
+    septets = values[:, None] >> np.arange(0, 63, 7)
+    used = septets.astype(bool)
+    used[:, 0] = True
+    continued = np.roll(used, -1, axis=1)
+    continued[:, -1] = False
+    fields = np.full((len(values), 10), 0x08, np.uint8)
+    fields[:, 1:] = septets & 0x7F | continued * 0x80
+    return fields[np.insert(used, 0, True, axis=1)].tobytes()
+
+
+def _feature(name: bytes, values: bytes) -> bytes:
+    """The map entry of an int64 feature."""
+    return _field(b"\x0a", _field(b"\x0a", name) + _field(b"\x12", _field(b"\x1a", values)))
+
+
+def _field(tag: bytes, data: bytes) -> bytes:
+    return tag + _varint(len(data)) + data
 
 
 def _stamp(rng: np.random.Generator, rows: int, name: str, kind: bytes, width: int) -> np.ndarray:
@@ -263,6 +311,11 @@ _MAKERS: dict[str, Callable[[np.random.Generator, int], Iterator[bytes]]] = {
     "varint10": _batches(_varint10, 20_000),
     "id_lists": _varied(_lists(ID_LISTS, 20), _sixth_missing),
     "short_lists": _batches(_lists(SHORT_LISTS, 3), 50_000),
+    "padded_lists": _varied(_lists(ID_LISTS, 20), _sixth_missing),
+    "tokens_padded": _batches(_tokens, 20_000),
+    "tokens_unpacked": _tokens_unpacked,
+    "text": _batches(_text, 20_000),
+    "words": _batches(_words, 10_000),
 }
 
 

@@ -141,6 +141,19 @@ void time_unpacked(const Kernels& body, const std::string& what, size_t shortest
         n);
 }
 
+void time_halves(const Kernels& body) {
+  std::vector<float> values(4096);
+  for (float& value : values) value = static_cast<float>(random_bits() % 1000) / 7;
+  Bytes out(2 * values.size());
+  const auto time = [&](const char* what, size_t (*convert)(const float*, size_t, uint8_t*)) {
+    print(body, what,
+          best_seconds([&] { return convert(values.data(), values.size(), out.data()); }),
+          values.size(), values.size() * sizeof(float));
+  };
+  time("to_float16", body.to_float16);
+  time("to_bfloat16", body.to_bfloat16);
+}
+
 // Many short lists, as records hold them.
 void time_short_lists(const Kernels& body, size_t values) {
   Bytes bytes;
@@ -204,6 +217,7 @@ void time_body(const Kernels& body) {
   time_varints(body, "1..10 bytes", 1, 10);
   time_unpacked(body, "1..3 bytes", 1, 3);
   time_unpacked(body, "9..10 bytes", 9, 10);
+  time_halves(body);
   time_short_lists(body, 10);
   time_short_lists(body, 40);
   time_cells(body, 1, 1);

@@ -120,11 +120,13 @@ class Probe:
 
 
 def feature_of(feature: Feature):
-    if feature.shape is None:
-        return hr.RaggedFeature(np.dtype(feature.dtype))
     if feature.dtype == "uint8":
         return hr.RawFeature(feature.shape, np.uint8)
     dtype = "string" if feature.dtype == "bytes" else np.dtype(feature.dtype)
+    if feature.padded:
+        return hr.FixedLenSequenceFeature([], dtype, allow_missing=True)
+    if feature.shape is None:
+        return hr.RaggedFeature(dtype)
     return hr.FixedLenFeature(feature.shape, dtype, feature.default)
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Feature:
-    """A wanted feature: (B, *shape) numbers or bytes, or ragged lists where shape is None."""
+    """A wanted feature: (B, *shape) numbers or bytes, or lists where shape is None: ragged or, if
+    it is padded, (B, longest)."""
 
     name: str
     dtype: str  # "float32", "int64", "bytes"; "uint8": a tensor stored as one bytes value
     shape: tuple[int, ...] | None = ()
     default: int | None = None  # for records that lack the feature
+    padded: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ CTR_INTS = [f"C{i}" for i in range(26)]
 WIDE_INTS = [f"user_profile/long_term/interaction_number_{i:03}" for i in range(90)]
 WIDE_FLOATS = [f"item_profile/short_term/normalised_weight_{i:03}" for i in range(45)]
 ID_LISTS = [f"ids_{i}" for i in range(20)]
+TEXTS = [f"category_{i}" for i in range(20)]
 SHORT_LISTS = [f"list_{i}" for i in range(40)]
 _CTR = (*_floats(*CTR_FLOATS), *_ints(*CTR_INTS), LABEL)
 
@@ -116,6 +119,41 @@ WORKLOADS = {
         ),
         Workload(
             "short_lists", "40 lists of 0 to 3 ids", 1024, (*_ragged(*SHORT_LISTS), LABEL), 400_000
+        ),
+        Workload(
+            "padded_lists",
+            "id_lists, padded to the longest of their batch",
+            1024,
+            (*(Feature(name, "int64", None, padded=True) for name in ID_LISTS), LABEL),
+            400_000,
+        ),
+        Workload(
+            "tokens_padded",
+            "tokens, padded to the longest of their batch",
+            1024,
+            (Feature("tokens", "int64", None, padded=True), Feature("doc_id", "int64")),
+            100_000,
+        ),
+        Workload(
+            "tokens_unpacked",
+            "tokens, lists unpacked",
+            1024,
+            (Feature("tokens", "int64", None), Feature("doc_id", "int64")),
+            100_000,
+        ),
+        Workload(
+            "text",
+            "20 strings of 3 to 12 bytes",
+            1024,
+            (*(Feature(name, "bytes") for name in TEXTS), LABEL),
+            400_000,
+        ),
+        Workload(
+            "words",
+            "lists of 20 to 200 strings of 2 to 10 bytes",
+            1024,
+            (Feature("words", "bytes", None), LABEL),
+            100_000,
         ),
     ]
 }

@@ -49,7 +49,9 @@ def spec_of(workload: Workload) -> dict:
     spec = {}
     for feature in workload.features:
         dtype = _DTYPES[feature.dtype]
-        if feature.shape is None:
+        if feature.padded:
+            spec[feature.name] = tf.io.FixedLenSequenceFeature([], dtype, allow_missing=True)
+        elif feature.shape is None:
             spec[feature.name] = tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64)
         else:
             shape = [] if feature.dtype == "uint8" else feature.shape
