@@ -10,7 +10,7 @@
 namespace headrace {
 namespace {
 
-struct Isa {
+struct Isa : Plain {
   static constexpr size_t kLong = 96;
 
   static CrcState crc_word(CrcState state, uint64_t w) {
@@ -45,18 +45,6 @@ struct Isa {
     uint8x16_t high = vpaddq_u8(own_bits(p + 32), own_bits(p + 48));
     uint8x16_t sums = vpaddq_u8(low, high);
     return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(sums, sums)), 0);
-  }
-
-  static bool differs(const EntryForm& form, const uint8_t* p, uint8_t n, bool empty) {
-    return differs_by_words(form, p, n, empty);
-  }
-
-  static uint64_t extract(uint64_t w, uint64_t mask) { return extract_by_shifts(w, mask); }
-  static uint64_t extract_two(uint64_t w, uint64_t mask) { return extract_two_by_shifts(w, mask); }
-
-  template <class Half>
-  static size_t halves(const float*, size_t, uint8_t*) {
-    return 0;
   }
 };
 

@@ -11,6 +11,21 @@
 namespace headrace {
 namespace {
 
+// For CPUs without instructions for these.
+struct Plain {
+  static bool differs(const EntryForm& form, const uint8_t* p, uint8_t n, bool empty) {
+    return differs_by_words(form, p, n, empty);
+  }
+
+  static uint64_t extract(uint64_t w, uint64_t mask) { return extract_by_shifts(w, mask); }
+  static uint64_t extract_two(uint64_t w, uint64_t mask) { return extract_two_by_shifts(w, mask); }
+
+  template <class Half>
+  static size_t halves(const float*, size_t, uint8_t*) {
+    return 0;
+  }
+};
+
 template <class Isa>
 constexpr Kernels body_of(const char* name, decltype(Kernels::copy_far) copy_far,
                           decltype(Kernels::end_far_copies) end_far_copies,

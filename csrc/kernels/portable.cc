@@ -34,7 +34,7 @@ inline CrcState crc_slice(uint64_t w, size_t zeros) {
   return state;
 }
 
-struct Isa {
+struct Isa : Plain {
   static constexpr size_t kLong = 64;
 
   static CrcState crc_word(CrcState state, uint64_t w) { return crc_slice(w ^ state, 0); }
@@ -63,18 +63,6 @@ struct Isa {
     uint64_t more = 0;
     for (size_t i = 0; i < 64; i += 8) more |= uint64_t{continued_8(p + i)} << i;
     return more;
-  }
-
-  static bool differs(const EntryForm& form, const uint8_t* p, uint8_t n, bool empty) {
-    return differs_by_words(form, p, n, empty);
-  }
-
-  static uint64_t extract(uint64_t w, uint64_t mask) { return extract_by_shifts(w, mask); }
-  static uint64_t extract_two(uint64_t w, uint64_t mask) { return extract_two_by_shifts(w, mask); }
-
-  template <class Half>
-  static size_t halves(const float*, size_t, uint8_t*) {
-    return 0;
   }
 };
 

@@ -10,23 +10,11 @@
 namespace headrace {
 namespace {
 
-struct Isa : Sse42 {
+struct Isa : Sse42, Plain {
   static uint64_t continued(const uint8_t* p) {
     uint64_t more = 0;
     for (size_t i = 0; i < 64; i += 16) more |= uint64_t{continued_16(p + i)} << i;
     return more;
-  }
-
-  static bool differs(const EntryForm& form, const uint8_t* p, uint8_t n, bool empty) {
-    return differs_by_words(form, p, n, empty);
-  }
-
-  static uint64_t extract(uint64_t w, uint64_t mask) { return extract_by_shifts(w, mask); }
-  static uint64_t extract_two(uint64_t w, uint64_t mask) { return extract_two_by_shifts(w, mask); }
-
-  template <class Half>
-  static size_t halves(const float*, size_t, uint8_t*) {
-    return 0;
   }
 };
 
