@@ -10,8 +10,9 @@ namespace {
 
 constexpr uint64_t kLeastSlack = 1024, kMostSlack = uint64_t{64} << 10;
 constexpr uint64_t kBlock = uint64_t{512} << 10;  // stays in a core's cache; few turns
-// Of records from this size on only headers are read first.
-constexpr uint64_t kLargeRecord = uint64_t{64} << 10;
+// Of records from this size on only headers are read first; and from a smaller one on, only their
+// ends, where the values between can be copied from where the system has them.
+constexpr uint64_t kLargeRecord = uint64_t{64} << 10, kLeastMapped = uint64_t{24} << 10;
 // Where the ends of large records did not do, so many blocks are read whole, twice as many the next
 // time.
 constexpr uint32_t kRest = 16, kMostRests = 6;
@@ -104,15 +105,18 @@ void FileOrder::prepare(const Block& block, Worker& worker) {
   bytes_read_.fetch_add(worker.haul.piece.bytes.size, std::memory_order_relaxed);
   if (block.source && block.source->cold()) blocks_.read_ahead();
   const uint64_t size = worker.haul.record_size;
+  const bool large = size >= kLargeRecord || (size >= kLeastMapped && block.source &&
+                                              !block.source->cold() && worker.outline.maps());
   Walker& walk = worker.haul.walk;
-  if (size < kLargeRecord || job_.on_corruption != OnCorruption::kRaise) {
+  if (!large || job_.on_corruption != OnCorruption::kRaise) {
     walk = walk_records;
   } else if (worker.rest == 0) {
     walk = walk_ends;
   } else {
     // Where columns grow, a thread that began to read only in its turn would keep the commit
     // waiting.
-    walk = layout_->grows() && size < kBlock ? walk_records : walk_headers;
+    const bool apart = size >= (layout_->grows() ? kBlock : kLargeRecord);
+    walk = apart ? walk_headers : walk_records;
     --worker.rest;
   }
 }

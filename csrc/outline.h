@@ -47,6 +47,8 @@ class Outline {
 
   uint64_t bytes_read() const { return bytes_read_; }
 
+  bool maps() const { return may_map_ && can_copy_mapped(); }
+
  private:
   std::optional<uint32_t> copy(const Origin& origin, uint64_t offset, size_t n, uint8_t* to,
                                bool far, uint32_t crc);

@@ -11,7 +11,7 @@ namespace {
 constexpr size_t kFrame = kHeaderSize + kFooterSize;
 constexpr size_t kChunk = 256;       // records that room is made for at a time
 constexpr size_t kAhead = 8;         // the header of this one, if sizes are equal, is asked for
-constexpr size_t kMostHeaders = 16;  // read one by one before records count as small
+constexpr size_t kMostHeaders = 32;  // read one by one before records count as small
 
 std::string hex(uint32_t value) {
   char text[11];

@@ -24,8 +24,10 @@ def record(number, size):
     return hr.encode_example({"number": number, "other": bytes([number % 251]) * size})
 
 
-# Large ones, then small ones, one that is larger than many blocks, and large ones again.
+# Large ones, then small ones, one that is larger than many blocks, large ones again, and such of
+# which a block has twenty.
 SIZES = [LARGE + 5000 * (i % 9) for i in range(40)] + [SMALL] * 300 + [3_000_000] + [LARGE] * 20
+SIZES += [25_000] * 60
 RECORDS = [record(i, size) for i, size in enumerate(SIZES)]
 OFFSETS = np.cumsum([0] + [len(data) + FRAME for data in RECORDS])
 NUMBER = {"number": hr.FixedLenFeature([], np.int64)}
@@ -72,8 +74,9 @@ class TestLargeValues:
     """They are read when their place is known; where they stand in the record, what stands beside
     them, and how many there are changes nothing."""
 
-    # Some of them to a block, and more than one block to each.
+    # Some of them to a block, more than one block to each, and many to a block.
     SIZES = [70_000 + 1000 * (i % 5) for i in range(30)] + [1_100_000 + i for i in range(20)]
+    SIZES += [25_000 + 700 * (i % 40) for i in range(120)]
 
     @staticmethod
     def examples(sizes, layout):
