@@ -31,7 +31,7 @@ class Options:
             Needs the CUDA driver, and that the process uses a GPU by then (it is not this that
             begins it); else batches are in ordinary memory, as ``stats()`` says. Arrays in such
             memory are not there in a forked child.
-        mmap: on Linux with an x86-64 CPU, copy large values (of records of 64 KB and more) out of
+        mmap: on Linux with an x86-64 CPU, copy large values (of records of 24 KB and more) out of
             files mapped into memory while the system has them there, which is up to 1.5 times as
             fast as reading them. A handler of SIGBUS is put up for it, for a file that is cut in
             that moment; it passes on all that is not its own. On Linux since 5.18 also map files
