@@ -1,28 +1,6 @@
 #include "entry.h"
 
 namespace headrace {
-namespace {
-
-// Reads a length that must fit between its own end and `end`. Null if it does not, or is longer
-// than a cell can say.
-const uint8_t* read_length(const uint8_t* p, const uint8_t* end, size_t& length) {
-  uint64_t value = *p++;
-  if (value >= 0x80) {
-    value &= 0x7f;
-    for (int shift = 7;; shift += 7) {
-      if (shift > 28) return nullptr;
-      const uint64_t byte = *p++;
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) break;
-    }
-  }
-  if (p > end || value > static_cast<size_t>(end - p) || value > Cell::kLargestSize) return nullptr;
-  length = static_cast<size_t>(value);
-  return p;
-}
-
-}  // namespace
-
 uint16_t unpacked_tag(const Column& column) {
   if (column.layout != Layout::kFixed || column.elements != 1 || column.kind == Kind::kBytes)
     return 0x100;
