@@ -48,7 +48,8 @@ class Locator {
     uint8_t word_count = 1;
     uint8_t kind_tag = 0;
     uint16_t unpacked_tag = 0x100;  // of the one value that its list must have; else no byte
-    Word words[kWords] = {{0xff0000, 0xff0000}};  // 0a <> 0a <key size> <key> 12; at first nobody's
+    // 0a <> 0a <key size> <key> 12. At first nobody's: ff does not end a length.
+    Word words[kWords] = {{0xff00, 0xff00}};
 
     void set(std::string_view key);
     template <size_t kLength>
