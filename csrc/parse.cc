@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace headrace {
 namespace {
@@ -33,6 +34,50 @@ class Block {
   Buffer memory_;
   std::vector<ByteView> records_;
 };
+
+template <class T>
+Buffer copy_of(const std::vector<T>& values) {
+  Buffer buffer(values.size() * sizeof(T) + kSlop);
+  if (!values.empty()) std::memcpy(buffer.data(), values.data(), values.size() * sizeof(T));
+  return buffer;
+}
+
+void place_strings(const std::vector<ByteView>& strings, SequenceArray& array) {
+  std::vector<int64_t> offsets{0};
+  for (const ByteView& string : strings) {
+    offsets.push_back(offsets.back() + static_cast<int64_t>(string.size));
+  }
+  array.offsets = copy_of(offsets);
+  array.values = Buffer(static_cast<size_t>(offsets.back()) + kSlop);
+  uint8_t* out = array.values.data();
+  for (const ByteView& string : strings) {
+    if (string.size != 0) std::memcpy(out, string.data, string.size);  // it may have no data
+    out += string.size;
+  }
+}
+
+std::vector<SequenceArray> arrays_of(std::vector<SequenceColumn>& columns, const Schema& schema) {
+  std::vector<SequenceArray> arrays(columns.size());
+  for (size_t i = 0; i < columns.size(); ++i) {
+    SequenceColumn& column = columns[i];
+    SequenceArray& array = arrays[i];
+    array.count = column.int64s.size() + column.floats.size() + column.strings.size();
+    switch (schema.columns()[i].kind) {
+      case Kind::kInt64:
+        array.values = copy_of(column.int64s);
+        break;
+      case Kind::kFloat:
+        array.values = copy_of(column.floats);
+        break;
+      case Kind::kBytes:
+        place_strings(column.strings, array);
+        break;
+    }
+    array.counts = std::move(column.counts);
+    array.rows = std::move(column.rows);
+  }
+  return arrays;
+}
 
 }  // namespace
 
@@ -80,6 +125,15 @@ std::unique_ptr<Batch> parse(std::span<const ByteView> records, std::span<const 
   }
   batch->finish();
   return batch;
+}
+
+bool parse_sequences(std::span<const ByteView> records, std::span<const std::string_view> names,
+                     const SequenceSchema& schema, SequenceArrays& arrays, ParseError& error) {
+  if (gather_sequences(records, schema, arrays)) return true;
+  SequenceBatch batch;
+  if (!parse_sequences_exactly(records, names, schema, batch, error)) return false;
+  arrays = {arrays_of(batch.context, schema.context), arrays_of(batch.lists, schema.lists)};
+  return true;
 }
 
 }  // namespace headrace

@@ -1,4 +1,4 @@
-// Parse: serialized Examples from anywhere into one batch.
+// Parse: serialized Examples and SequenceExamples from anywhere into one batch.
 #pragma once
 
 #include <memory>
@@ -7,6 +7,7 @@
 
 #include "batch.h"
 #include "cells.h"
+#include "sequence_arrays.h"
 
 namespace headrace {
 
@@ -23,5 +24,9 @@ struct ParseFailure {
 std::unique_ptr<Batch> parse(std::span<const ByteView> records, std::span<const std::string> names,
                              const std::shared_ptr<const Schema>& schema, ParseMode mode,
                              std::optional<ParseFailure>& failure);
+
+// The same with SequenceExamples, as parse_sequences_exactly() says.
+bool parse_sequences(std::span<const ByteView> records, std::span<const std::string_view> names,
+                     const SequenceSchema& schema, SequenceArrays& arrays, ParseError& error);
 
 }  // namespace headrace

@@ -315,8 +315,9 @@ class Parser {
 
 }  // namespace
 
-bool parse_sequences(std::span<const ByteView> records, std::span<const std::string_view> names,
-                     const SequenceSchema& schema, SequenceBatch& batch, ParseError& error) {
+bool parse_sequences_exactly(std::span<const ByteView> records,
+                             std::span<const std::string_view> names, const SequenceSchema& schema,
+                             SequenceBatch& batch, ParseError& error) {
   return Parser(records, names, schema, error).parse(batch);
 }
 

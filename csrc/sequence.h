@@ -2,7 +2,8 @@
 //
 // Not the grammar of exact.h: TensorFlow reads these with another parser of its own, which is
 // strict about entries, counts all values of a batch before it reads any, and takes one column
-// after the other. There is no fast half.
+// after the other. This is the slow half of the room, which stands for what the fast half
+// (sequence_arrays.h) refuses.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +43,8 @@ struct SequenceSchema {
 
 // Parses records together; `names` are those of the examples or empty. False: `error` says why and
 // `batch` is unspecified. Bytes values live as long as the records. The same for a single example.
-bool parse_sequences(std::span<const ByteView> records, std::span<const std::string_view> names,
-                     const SequenceSchema& schema, SequenceBatch& batch, ParseError& error);
+bool parse_sequences_exactly(std::span<const ByteView> records,
+                             std::span<const std::string_view> names, const SequenceSchema& schema,
+                             SequenceBatch& batch, ParseError& error);
 
 }  // namespace headrace

@@ -28,7 +28,7 @@ ROOMS = [
     "kernels wire buffer window foresight forecast shuffle refill",
     "source mapping landing read_ahead lookahead schema cell",
     "record mapped_copier outline entry entry_order example parse_error exact sequence_feature"
-    " sequence convert lists cells cells_store",
+    " sequence sequence_arrays sequence_values convert lists cells cells_store",
     "scan plan frame_reader",
     "growing_array batch_layout batch index index_build index_file extents fetcher selection",
     "outbox blocks pipeline filler assigner block_read streams file_order mixer row_parser placer"

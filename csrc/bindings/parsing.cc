@@ -3,15 +3,14 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 #include <utility>
 
+#include "bindings/arrays.h"
 #include "bindings/bindings.h"
 #include "bindings/buffers.h"
 #include "bindings/columns.h"
 #include "parse.h"
-#include "sequence.h"
 
 namespace headrace {
 
@@ -19,9 +18,21 @@ namespace py = pybind11;
 
 namespace {
 
-std::vector<ByteView> views(const py::list& serialized, Buffers& buffers) {
+// Of a list of bytes-likes, or of (data, offsets), which must be those of a BytesArray.
+std::vector<ByteView> views(const py::object& serialized, Buffers& buffers) {
   std::vector<ByteView> records;
-  for (const py::handle record : serialized) records.push_back(buffers.view(record));
+  if (py::isinstance<py::list>(serialized)) {
+    for (const py::handle record : serialized) records.push_back(buffers.view(record));
+    return records;
+  }
+  const auto arrays = serialized.cast<py::tuple>();
+  const uint8_t* const data = buffers.view(arrays[0]).data;
+  const ByteView offsets = buffers.view(arrays[1]);
+  const auto* const begins = reinterpret_cast<const int64_t*>(offsets.data);
+  records.resize(offsets.size / sizeof(int64_t) - 1);
+  for (size_t i = 0; i < records.size(); ++i) {
+    records[i] = {data + begins[i], static_cast<size_t>(begins[i + 1] - begins[i])};
+  }
   return records;
 }
 
@@ -32,7 +43,7 @@ std::vector<ByteView> views(const py::list& serialized, Buffers& buffers) {
   throw Error(Fault::kParse, text, "", known ? static_cast<int64_t>(row) : Error::kUnknown);
 }
 
-py::tuple parse_examples(const py::list& serialized, const std::shared_ptr<Schema>& schema,
+py::tuple parse_examples(const py::object& serialized, const std::shared_ptr<Schema>& schema,
                          bool single, const std::vector<std::string>& names) {
   Buffers buffers;
   const std::vector<ByteView> records = views(serialized, buffers);
@@ -58,51 +69,49 @@ py::array array_of(std::vector<T>&& values) {
   return py::array_t<T>(size, data, capsule);
 }
 
-// (data, offsets) of strings.
-py::tuple array_of_strings(const std::vector<ByteView>& strings) {
-  std::vector<int64_t> offsets{0};
-  offsets.reserve(strings.size() + 1);
-  for (const ByteView string : strings) {
-    offsets.push_back(offsets.back() + static_cast<int64_t>(string.size));
-  }
-  std::vector<uint8_t> data(static_cast<size_t>(offsets.back()));
-  for (size_t i = 0; i < strings.size(); ++i) {
-    if (strings[i].size == 0) continue;  // it may have no data
-    std::memcpy(data.data() + offsets[i], strings[i].data, strings[i].size);
-  }
-  return py::make_tuple(array_of(std::move(data)), array_of(std::move(offsets)));
-}
-
-py::list arrays_of(std::vector<SequenceColumn>& columns, const Schema& schema) {
+// (values, counts, rows) of each column; the values of strings are (data, offsets).
+py::list parts_of(std::vector<SequenceArray>& columns, const Schema& schema) {
+  const auto array = [](Buffer& buffer, Type type, size_t n) {
+    const void* const data = buffer.data();
+    const int64_t shape[] = {static_cast<int64_t>(n)};
+    return array_over(owner_of(std::move(buffer)), data, type, shape);
+  };
   py::list parts;
   for (size_t i = 0; i < columns.size(); ++i) {
-    SequenceColumn& column = columns[i];
+    SequenceArray& column = columns[i];
     const Kind kind = schema.columns()[i].kind;
-    py::object values = kind == Kind::kInt64   ? py::object(array_of(std::move(column.int64s)))
-                        : kind == Kind::kFloat ? py::object(array_of(std::move(column.floats)))
-                                               : py::object(array_of_strings(column.strings));
+    py::object values;
+    if (kind == Kind::kBytes) {
+      const auto* const offsets = reinterpret_cast<const int64_t*>(column.offsets.data());
+      const auto size = static_cast<size_t>(offsets[column.count]);
+      values = py::make_tuple(array(column.values, Type::kUInt8, size),
+                              array(column.offsets, Type::kInt64, column.count + 1));
+    } else {
+      const Type type = kind == Kind::kInt64 ? Type::kInt64 : Type::kFloat32;
+      values = array(column.values, type, column.count);
+    }
     parts.append(py::make_tuple(values, array_of(std::move(column.counts)),
                                 array_of(std::move(column.rows))));
   }
   return parts;
 }
 
-py::tuple parse_sequence_examples(const py::list& serialized,
+py::tuple parse_sequence_examples(const py::object& serialized,
                                   const std::shared_ptr<Schema>& context,
                                   const std::shared_ptr<Schema>& lists,
                                   const std::vector<std::string>& names) {
   Buffers buffers;
   const std::vector<ByteView> records = views(serialized, buffers);
   const std::vector<std::string_view> name_views(names.begin(), names.end());
-  SequenceBatch batch;
+  SequenceArrays arrays;
   ParseError error;
   bool good;
   {
     const py::gil_scoped_release release;
-    good = parse_sequences(records, name_views, {*context, *lists}, batch, error);
+    good = parse_sequences(records, name_views, {*context, *lists}, arrays, error);
   }
   if (!good) raise(error, error.row);
-  return py::make_tuple(arrays_of(batch.context, *context), arrays_of(batch.lists, *lists));
+  return py::make_tuple(parts_of(arrays.context, *context), parts_of(arrays.lists, *lists));
 }
 
 // With std::sort as TensorFlow does, since it shows where places are equal.

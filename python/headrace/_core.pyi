@@ -11,10 +11,12 @@ def encode_records(features: list[tuple[bytes, Any, Any]], rows: int) -> bytes: 
 def frame_records(records: list[Any]) -> bytes: ...
 def crc32c(data: Any) -> int: ...
 def parse_examples(
-    serialized: list[Any], schema: Schema, single: bool, names: list[str]
-) -> tuple[Any, ...]: ...
+    serialized: list[Any] | tuple[Any, Any], schema: Schema, single: bool, names: list[str]
+) -> tuple[Any, ...]:
+    """Serialized: bytes-likes, or the (data, offsets) of a BytesArray."""
+
 def parse_sequence_examples(
-    serialized: list[Any], context: Schema, lists: Schema, names: list[str]
+    serialized: list[Any] | tuple[Any, Any], context: Schema, lists: Schema, names: list[str]
 ) -> tuple[list[Any], list[Any]]:
     """One part (values, counts, rows) for each column of both schemas; values of strings are
     (data, offsets). Counts and rows are those of sequence.h."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .dtypes import dtype_name, numpy_dtype, tensorflow_name
 from .errors import ShapeError
-from .serialized import strings_of
+from .serialized import strings_of, views_of
 
 _TYPES = (
     "float16", "float32", "float64", "int32", "uint16", "uint8", "int16", "int8", "int64",
@@ -49,7 +49,8 @@ def decode_raw(
             f"Value for attr 'out_type' of {tensorflow_name(kind)} is not in the list of allowed "
             f"values: {', '.join(map(tensorflow_name, allowed))}"
         )
-    strings, shape = strings_of(input_bytes)
+    given, shape = strings_of(input_bytes)
+    strings = views_of(given)
     dtype = numpy_dtype(kind)
     if fixed_length is None:
         length = _common_length(strings, kind, dtype.itemsize)

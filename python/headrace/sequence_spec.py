@@ -21,6 +21,7 @@ from .features import (
     VarLenFeature,
 )
 from .groups import Groups, Key, raw_key, result_order
+from .serialized import Strings, as_core_takes
 from .spec import source_of
 
 _INT32_MAX = 2**31 - 1
@@ -151,12 +152,12 @@ class SequenceSpec:
         }
 
     def parse(
-        self, records: list[Any], names: list[str], single: bool
+        self, records: Strings, names: list[str], single: bool
     ) -> tuple[Element, Element, Element]:
         """Context, lists and the lengths of the dense lists: of a batch, or of a single example.
         Raises ParseError."""
         context, lists = _core.parse_sequence_examples(
-            records, self.context.schema, self.lists.schema, names
+            as_core_takes(records), self.context.schema, self.lists.schema, names
         )
         count = None if single else len(records)
         halves = self.context.element(context, count), self.lists.element(lists, count)

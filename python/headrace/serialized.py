@@ -9,17 +9,28 @@ import numpy as np
 from .arrays import BytesArray
 
 Shape = tuple[int, ...]
+Strings = list[Any] | BytesArray  # bytes-likes; an array of one dimension
 
 
-def strings_of(value: Any) -> tuple[list[Any], Shape]:
-    """The strings (bytes-likes) one behind the other, and their shape: () for a scalar.
+def as_core_takes(strings: Strings) -> list[Any] | tuple[Any, Any]:
+    return (strings._data, strings._offsets) if isinstance(strings, BytesArray) else strings
+
+
+def views_of(strings: Strings) -> list[Any]:
+    """Bytes-likes; nothing is copied."""
+    if isinstance(strings, BytesArray):
+        return [strings.view(i) for i in range(len(strings))]
+    return strings
+
+
+def strings_of(value: Any) -> tuple[Strings, Shape]:
+    """The strings one behind the other, and their shape: () for a scalar.
 
     Takes bytes-likes, str (as UTF-8), lists and tuples of them, nested too, a BytesArray, arrays of
     bytes, and whatever NumPy makes such an array of. Raises TypeError and ValueError.
     """
     if isinstance(value, BytesArray):
-        flat = value.reshape(-1)
-        return [flat.view(i) for i in range(flat.size)], value.shape
+        return value.reshape(-1), value.shape
     if isinstance(value, str):
         return [value.encode()], ()
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -40,7 +51,7 @@ def strings_of(value: Any) -> tuple[list[Any], Shape]:
     return strings, array.shape
 
 
-def _joined(values: Any) -> tuple[list[Any], Shape]:
+def _joined(values: Any) -> tuple[Strings, Shape]:
     if all(type(value) is bytes for value in values):
         return list(values), (len(values),)
     parts = [strings_of(value) for value in values]

@@ -27,6 +27,7 @@ from .features import (
     VarLenFeature,
 )
 from .groups import Groups, Key, raw_key, result_order
+from .serialized import Strings, as_core_takes
 
 Element = dict[Key, Any]
 Compose = Callable[[Mapping[bytes, Any]], Any]
@@ -91,10 +92,10 @@ class Spec:
         """Under which the core's columns are the values of a batch; None: element() makes them."""
         return self._keys if self._plain else None
 
-    def parse(self, records: list[Any], names: list[str], single: bool) -> Element:
+    def parse(self, records: Strings, names: list[str], single: bool) -> Element:
         """Serialized Examples as a batch, or the only one as a single example. Raises
         ParseError."""
-        columns = _core.parse_examples(records, self.schema, single, names)
+        columns = _core.parse_examples(as_core_takes(records), self.schema, single, names)
         return self.element(self.rows(columns)[0] if single else columns)
 
     def rows(self, columns: tuple[Values, ...]) -> list[tuple[Any, ...]]:

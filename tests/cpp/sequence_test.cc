@@ -1,4 +1,5 @@
-// Batches of SequenceExamples against what TensorFlow was seen to do.
+// Batches of SequenceExamples against what TensorFlow was seen to do; and the fast half against the
+// exact one, about all of these too.
 #include "sequence.h"
 
 #include <doctest/doctest.h>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "examples.h"
+#include "sequence_agreement.h"
 
 using headrace::ByteView;
 using headrace::Column;
@@ -61,14 +63,24 @@ std::string values_text(const Column& column, const SequenceColumn& values) {
   return text;
 }
 
+// Whether the fast half takes them; it must read what the exact one reads.
+bool takes(const Wanted& wanted, const std::vector<ByteView>& records) {
+  const Schema context(wanted.context), lists(wanted.lists);
+  bool taken;
+  CHECK(sequence_disagreement(records, {context, lists}, taken) == "");
+  return taken;
+}
+
 // Values of all columns, or the text of the error.
 std::string parse(const Wanted& wanted, const std::vector<ByteView>& records,
                   const std::vector<std::string_view>& names = {}, ParseError* error = nullptr) {
   const Schema context(wanted.context), lists(wanted.lists);
+  takes(wanted, records);
   SequenceBatch batch;
   ParseError unused;
   ParseError& reported = error ? *error : unused;
-  if (!parse_sequences(records, names, {context, lists}, batch, reported)) return reported.text;
+  if (!parse_sequences_exactly(records, names, {context, lists}, batch, reported))
+    return reported.text;
   std::string text;
   for (size_t i = 0; i < wanted.context.size(); ++i) {
     text += (text.empty() ? "" : "; ") + values_text(wanted.context[i], batch.context[i]);
@@ -311,6 +323,115 @@ TEST_CASE("what lies behind the end of a record changes nothing, wherever it is 
       }
     }
   }
+}
+
+// --- The fast half ---
+
+const Wanted kAll{{with_default(fixed("c")), with_default(fixed("d", Kind::kFloat, {2})),
+                   ragged("e"), with_default(fixed("s", Kind::kBytes)), ragged("t", Kind::kBytes)},
+                  {sequence("f", Kind::kFloat, {3}), sequence("i"),
+                   sequence("p", Kind::kInt64, {2}), with_default(sequence("b", Kind::kBytes)),
+                   ragged("r", Kind::kFloat), ragged("j"), ragged("u", Kind::kBytes)}};
+
+// Row `i` of a list as any writer has it: few values or many, short or long, packed or not.
+std::string row_of(const Column& column, size_t i) {
+  const bool ragged = column.layout == Layout::kRagged;
+  const size_t n = ragged ? i % 4 * (i % 3 == 0 ? 30 : 1) : column.elements;
+  if (ragged && n == 0) return i % 8 == 0 ? "" : delimited(static_cast<int>(column.kind), "");
+  if (column.kind == Kind::kFloat) return float_feature(std::vector<float>(n, 0.5f * float(i)));
+  if (column.kind == Kind::kBytes) {
+    return bytes_feature(std::vector<std::string>(n, std::string(i % 5 == 0 ? 200 : i % 7, 'v')));
+  }
+  std::string packed, unpacked;
+  for (size_t k = 0; k < n; ++k) {
+    const std::string value = k % 2 == 0 ? "\x07" : "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";
+    packed += value;
+    unpacked += '\x08' + value;
+  }
+  return delimited(3, i % 3 == 0 ? unpacked : delimited(1, packed));
+}
+
+std::string record_of(size_t rows_of_each, size_t from) {
+  std::string map;
+  for (const Column& column : kAll.lists) {
+    std::vector<std::string> features;
+    for (size_t i = 0; i < rows_of_each; ++i) features.push_back(row_of(column, from + i));
+    map += entry(column.key, rows(features));
+  }
+  return context(entry("c", int64_feature({7})) + entry("other", kTwo) +
+                 entry("d", float_feature({1, 2})) + entry("e", int64_feature({1, 2, 3})) +
+                 entry("s", bytes_feature({"x"})) + entry("t", bytes_feature({"y", "zz"}))) +
+         lists(map);
+}
+
+TEST_CASE("what real writers produce takes the fast path, whatever is missing or longer") {
+  std::vector<Record> records;
+  for (const size_t n : {1, 0, 5, 40, 7}) records.emplace_back(record_of(n, 3 * n));
+  records.emplace_back(lists(entry("f", "") + entry("i", "") + entry("p", "")));
+  for (size_t n = 1; n <= records.size(); ++n) {
+    for (size_t from = 0; from + n <= records.size(); ++from) {
+      std::vector<ByteView> views;
+      for (size_t i = from; i < from + n; ++i) views.push_back(records[i].view());
+      CHECK(takes(kAll, views));
+    }
+  }
+}
+
+TEST_CASE("records that lie behind one another are read where they are") {
+  std::string bytes;
+  std::vector<size_t> ends{0};
+  for (size_t n = 0; n < 20; ++n) {
+    bytes += record_of(n % 4, n);
+    ends.push_back(bytes.size());
+  }
+  const Record all(bytes);
+  std::vector<ByteView> views;
+  for (size_t i = 0; i + 1 < ends.size(); ++i) {
+    views.push_back({all.view().data + ends[i], ends[i + 1] - ends[i]});
+  }
+  CHECK(takes(kAll, views));
+}
+
+TEST_CASE("fast and exact agree whatever a byte is turned into") {
+  const Schema in_context(kAll.context), in_lists(kAll.lists);
+  const std::string good = record_of(3, 1);
+  const Record plain(good);
+  size_t accepted = 0;
+  for (size_t at = 0; at < good.size(); ++at) {
+    if (good[at] == 'v') continue;  // of a value: says nothing
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string bytes = good;
+      bytes[at] = static_cast<char>(byte);
+      const Record changed(bytes);
+      bool taken;
+      REQUIRE(sequence_disagreement(std::vector{changed.view(), plain.view()},
+                                    {in_context, in_lists}, taken) == "");
+      accepted += taken;
+    }
+  }
+  CHECK(accepted > good.size());  // values may be anything
+}
+
+TEST_CASE("what the fast half refuses") {
+  const Wanted wanted{{ragged("c")}, {ragged("f")}};
+  const auto taken = [&](const std::string& bytes) {
+    const Record record(bytes);
+    return takes(wanted, {record.view()});
+  };
+  const std::string c = entry("c", kTwo), f = entry("f", rows({kTwo, kThree}));
+  CHECK(taken(context(c) + lists(f)));
+  CHECK(taken(lists(f)));
+  CHECK(taken(""));
+  CHECK_FALSE(taken(lists(f) + context(c)));
+  CHECK_FALSE(taken(context(c + c)));
+  CHECK_FALSE(taken(context(c) + context("")));
+  CHECK_FALSE(taken(context(c) + delimited(9, "unknown")));
+  CHECK_FALSE(taken(lists(f + f)));
+  CHECK_FALSE(taken(context(entry("c", float_feature({1})))));
+  CHECK_FALSE(taken(lists(entry("f", rows({kTwo, float_feature({1})})))));
+  CHECK_FALSE(
+      taken(lists(entry("f", rows({delimited(3, delimited(1, "\x01") + delimited(1, "\x02"))})))));
+  CHECK_FALSE(takes(wanted, {}));
 }
 
 }  // namespace

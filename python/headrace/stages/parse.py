@@ -22,8 +22,7 @@ class ParseStage(Stage):
     def __next__(self) -> Any:
         element = next(self._input)
         if isinstance(element, BytesArray) and element.ndim == 1:
-            records = [element.view(i) for i in range(len(element))]
-            return self._spec.parse(records, [], False)
+            return self._spec.parse(element, [], False)
         if isinstance(element, (bytes, str)):
             record = element.encode() if isinstance(element, str) else element
             return self._spec.parse([record], [], True)
