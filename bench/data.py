@@ -23,6 +23,7 @@ from workloads import (
     ID_LISTS,
     SHORT_LISTS,
     TEXTS,
+    VISITS,
     WIDE_FLOATS,
     WIDE_INTS,
     WORKLOADS,
@@ -268,11 +269,58 @@ def _unpacked(values: np.ndarray) -> bytes:
 
 def _feature(name: bytes, values: bytes) -> bytes:
     """The map entry of an int64 feature."""
-    return _field(b"\x0a", _field(b"\x0a", name) + _field(b"\x12", _field(b"\x1a", values)))
+    return _entry(name, _field(b"\x1a", values))
+
+
+def _entry(name: bytes, value: bytes) -> bytes:
+    return _field(b"\x0a", _field(b"\x0a", name) + _field(b"\x12", value))
 
 
 def _field(tag: bytes, data: bytes) -> bytes:
     return tag + _varint(len(data)) + data
+
+
+def _sequences(lists_of: Callable[[np.random.Generator], dict[str, list[bytes]]]):
+    """A maker of SequenceExamples with these rows, each a Feature, and a label."""
+
+    def make(rng: np.random.Generator, rows: int) -> Iterator[bytes]:
+        records = []
+        for _ in range(rows):
+            lists = b"".join(
+                _entry(name.encode(), b"".join(_field(b"\x0a", row) for row in features))
+                for name, features in lists_of(rng).items()
+            )
+            context = _entry(b"label", _packed_ids(rng.integers(0, 1000, 1)))
+            records.append(_field(b"\x0a", context) + _field(b"\x12", lists))
+        yield _core.frame_records(records)
+
+    return make
+
+
+def _packed_ids(values: np.ndarray) -> bytes:
+    varints = b"".join(map(_varint, values.tolist()))
+    return _field(b"\x1a", _field(b"\x0a", varints) if varints else b"")
+
+
+def _frames(rng):
+    count = rng.integers(10, 60)
+    x = rng.random((count, 10), np.float32)
+    return {
+        "id": [_packed_ids(_ids(rng, 1)) for _ in range(count)],
+        "x": [_field(b"\x12", _field(b"\x0a", row.tobytes())) for row in x],
+    }
+
+
+def _visits(rng):
+    return {
+        name: [_packed_ids(_ids(rng, size)) for size in rng.integers(0, 6, rng.integers(0, 21))]
+        for name in VISITS
+    }
+
+
+def _clips(rng):
+    sizes = rng.integers(5_000, 15_000, rng.integers(8, 17))
+    return {"image": [_field(b"\x0a", _field(b"\x0a", rng.bytes(size))) for size in sizes]}
 
 
 def _stamp(rng: np.random.Generator, rows: int, name: str, kind: bytes, width: int) -> np.ndarray:
@@ -316,6 +364,9 @@ _MAKERS: dict[str, Callable[[np.random.Generator, int], Iterator[bytes]]] = {
     "tokens_unpacked": _tokens_unpacked,
     "text": _batches(_text, 20_000),
     "words": _batches(_words, 10_000),
+    "frames": _sequences(_frames),
+    "visits": _sequences(_visits),
+    "clips": _sequences(_clips),
 }
 
 

@@ -39,17 +39,12 @@ class Headrace:
         self, workload: Workload, files: Files, batch_size: int, options: hr.Options
     ) -> None:
         self.name = f"headrace/{options.threads}"
-        spec = {feature.name: feature_of(feature) for feature in workload.features}
-        self._key = workload.features[-1].name
+        self._rows = _rows_by(workload)
         self._repeat = 1
 
         def dataset(repeat: int):
-            return (
-                hr.TFRecordDataset(files.paths * repeat)
-                .parse_example(spec)
-                .batch(batch_size)
-                .with_options(options)
-            )
+            records = hr.TFRecordDataset(files.paths * repeat)
+            return _batches(records, workload, batch_size).with_options(options)
 
         self._records = files.records
         self._dataset = dataset(1)
@@ -59,7 +54,7 @@ class Headrace:
     def rate(self) -> float:
         rows, start = 0, time.perf_counter()
         for batch in self._dataset:
-            rows += len(batch[self._key])
+            rows += self._rows(batch)
         seconds = time.perf_counter() - start
         if rows != self._records * self._repeat:
             raise SystemExit(f"{self.name}: {rows} rows, {self._records * self._repeat} expected")
@@ -119,6 +114,23 @@ class Probe:
         pass
 
 
+def _batches(records: hr.Dataset, workload: Workload, batch_size: int) -> hr.Dataset:
+    specs: dict[bool, dict] = {False: {}, True: {}}
+    for feature in workload.features:
+        specs[feature.in_rows][feature.name] = feature_of(feature)
+    if workload.of_sequences:
+        return records.batch(batch_size).parse_sequence_example(specs[False], specs[True])
+    return records.parse_example(specs[False]).batch(batch_size)
+
+
+def _rows_by(workload: Workload):
+    """Counts the rows of a batch."""
+    key = workload.features[-1].name
+    if workload.of_sequences:
+        return lambda batch: len(batch[0][key])
+    return lambda batch: len(batch[key])
+
+
 def feature_of(feature: Feature):
     if feature.dtype == "uint8":
         return hr.RawFeature(feature.shape, np.uint8)
@@ -127,6 +139,8 @@ def feature_of(feature: Feature):
         return hr.FixedLenSequenceFeature([], dtype, allow_missing=True)
     if feature.shape is None:
         return hr.RaggedFeature(dtype)
+    if feature.in_rows:
+        return hr.FixedLenSequenceFeature(feature.shape, dtype)
     return hr.FixedLenFeature(feature.shape, dtype, feature.default)
 
 

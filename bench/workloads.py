@@ -8,13 +8,15 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Feature:
     """A wanted feature: (B, *shape) numbers or bytes, or lists where shape is None: ragged or, if
-    it is padded, (B, longest)."""
+    it is padded, (B, longest). In rows: a FeatureList of a SequenceExample, (B, longest, *shape) or
+    lists of lists; others are of its context."""
 
     name: str
     dtype: str  # "float32", "int64", "bytes"; "uint8": a tensor stored as one bytes value
     shape: tuple[int, ...] | None = ()
     default: int | None = None  # for records that lack the feature
     padded: bool = False
+    in_rows: bool = False
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,10 @@ class Workload:
     batch_size: int
     features: tuple[Feature, ...]
     records: int  # in all files together, at scale 1
+
+    @property
+    def of_sequences(self) -> bool:
+        return any(feature.in_rows for feature in self.features)
 
 
 def _floats(*names: str, default: int | None = None) -> tuple[Feature, ...]:
@@ -45,6 +51,7 @@ WIDE_INTS = [f"user_profile/long_term/interaction_number_{i:03}" for i in range(
 WIDE_FLOATS = [f"item_profile/short_term/normalised_weight_{i:03}" for i in range(45)]
 ID_LISTS = [f"ids_{i}" for i in range(20)]
 TEXTS = [f"category_{i}" for i in range(20)]
+VISITS = [f"visits_{i}" for i in range(8)]
 SHORT_LISTS = [f"list_{i}" for i in range(40)]
 _CTR = (*_floats(*CTR_FLOATS), *_ints(*CTR_INTS), LABEL)
 
@@ -154,6 +161,31 @@ WORKLOADS = {
             1024,
             (Feature("words", "bytes", None), LABEL),
             100_000,
+        ),
+        Workload(
+            "frames",
+            "SequenceExamples: 10 to 59 rows of float32[10] and an id",
+            256,
+            (
+                Feature("x", "float32", (10,), in_rows=True),
+                Feature("id", "int64", in_rows=True),
+                LABEL,
+            ),
+            20_000,
+        ),
+        Workload(
+            "visits",
+            "SequenceExamples: 8 lists of 0 to 20 rows of 0 to 5 ids",
+            256,
+            (*(Feature(name, "int64", None, in_rows=True) for name in VISITS), LABEL),
+            20_000,
+        ),
+        Workload(
+            "clips",
+            "SequenceExamples: 8 to 16 rows of ~10 kB of bytes",
+            32,
+            (Feature("image", "bytes", in_rows=True), LABEL),
+            2_000,
         ),
     ]
 }

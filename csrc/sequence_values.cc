@@ -10,7 +10,6 @@ namespace {
 constexpr uint8_t kRowTag = 0x0a;
 constexpr uint8_t kInt64Tag = 0x08, kFloatTag = 0x0d;  // of unpacked values
 constexpr ptrdiff_t kLongestVarint = 10;
-constexpr uint64_t kOnes = 0x0101010101010101, kTop = kOnes << 7;
 
 // The first bytes of a row with one packed list, or one string, where each length takes a byte:
 // 0a <n> <kind> <n - 2> 0a <n - 4>. No byte of the sum carries with n from 4 to 7f.
@@ -18,6 +17,20 @@ constexpr uint64_t kRowForm =
     kRowTag + (uint64_t{kPackedTag} << 32) - (uint64_t{2} << 24) - (uint64_t{4} << 40);
 constexpr uint64_t kRowLengths = 0x010001000100, kRowBytes = 0xffffffffffff;
 constexpr size_t kRowHead = 6;
+
+// Number of varints that end in p[0, n), n <= kFew. 16 bytes at p are read.
+constexpr size_t kFew = 16;
+size_t count_few(const uint8_t* p, size_t n) {
+  struct Tops {
+    uint8_t bytes[2 * kFew] = {};
+    constexpr Tops() { std::fill_n(bytes, kFew, uint8_t{0x80}); }
+  };
+  static constexpr Tops kTops;
+  const uint8_t* const tops = kTops.bytes + kFew - n;  // n of them, then zeros
+  const uint64_t ends =
+      ((~load64(p) & load64(tops)) >> 7) + ((~load64(p + 8) & load64(tops + 8)) >> 7);
+  return ends * 0x0101010101010101 >> 56;
+}
 
 std::string varint(uint64_t value) {
   std::string text;
@@ -173,15 +186,9 @@ bool SequenceValues::add_payload(const uint8_t* p, size_t size, size_t& count) {
   } else if constexpr (kKind == Kind::kBytes) {
     count = 1;
     string_ends_.push_back(static_cast<int64_t>(bytes_.size()));
-  } else if (size > 8) {
-    if (p[size - 1] >= 0x80) return false;
-    count = kernels_.count_varints(p, size);
-  } else if (size == 0) {
-    count = 0;
   } else {
-    const uint64_t ends = (~load64(p) & (kTop >> (64 - 8 * size))) >> 7;  // a bit each
-    if (ends >> (8 * size - 8) == 0) return false;
-    count = ends * kOnes >> 56;
+    if (size != 0 && p[size - 1] >= 0x80) return false;
+    count = size <= kFew ? count_few(p, size) : kernels_.count_varints(p, size);
   }
   values_ += count;
   return true;

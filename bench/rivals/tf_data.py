@@ -45,14 +45,18 @@ FINALISTS = [
 SINGLE = {"reads": None, "buffer": None, "calls": tf.data.AUTOTUNE, "batch_first": False}
 
 
-def spec_of(workload: Workload) -> dict:
+def spec_of(workload: Workload, in_rows: bool = False) -> dict:
     spec = {}
     for feature in workload.features:
+        if feature.in_rows != in_rows:
+            continue
         dtype = _DTYPES[feature.dtype]
         if feature.padded:
             spec[feature.name] = tf.io.FixedLenSequenceFeature([], dtype, allow_missing=True)
         elif feature.shape is None:
             spec[feature.name] = tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64)
+        elif in_rows:
+            spec[feature.name] = tf.io.FixedLenSequenceFeature(feature.shape, dtype)
         else:
             shape = [] if feature.dtype == "uint8" else feature.shape
             spec[feature.name] = tf.io.FixedLenFeature(shape, dtype, feature.default)
@@ -62,10 +66,14 @@ def spec_of(workload: Workload) -> dict:
 def dataset_of(
     workload: Workload, files: list[str], batch_size: int, *, reads, buffer, calls, batch_first
 ) -> tf.data.Dataset:
-    spec = spec_of(workload)
+    spec, lists = spec_of(workload), spec_of(workload, in_rows=True)
     raw = {f.name: f.shape for f in workload.features if f.dtype == "uint8"}
 
     def parse(serialized):
+        if workload.of_sequences:
+            all_of = tf.io.parse_sequence_example
+            one = all_of if batch_first else tf.io.parse_single_sequence_example
+            return one(serialized, spec, lists)
         one = tf.io.parse_example if batch_first else tf.io.parse_single_example
         columns = one(serialized, spec)
         for name, shape in raw.items():
@@ -79,7 +87,11 @@ def dataset_of(
     else:
         dataset = dataset.map(parse, num_parallel_calls=calls)
         ragged = any(feature.shape is None for feature in workload.features)
-        dataset = (dataset.ragged_batch if ragged else dataset.batch)(batch_size)
+        padded = workload.of_sequences and not ragged
+        batch = (
+            dataset.padded_batch if padded else dataset.ragged_batch if ragged else dataset.batch
+        )
+        dataset = batch(batch_size)
     options = tf.data.Options()
     options.deterministic = False
     return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
