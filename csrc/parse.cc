@@ -42,6 +42,12 @@ Buffer copy_of(const std::vector<T>& values) {
   return buffer;
 }
 
+std::vector<int64_t> splits_of(const std::vector<int64_t>& counts) {
+  std::vector<int64_t> splits{0};
+  for (const int64_t count : counts) splits.push_back(splits.back() + count);
+  return splits;
+}
+
 void place_strings(const std::vector<ByteView>& strings, SequenceArray& array) {
   std::vector<int64_t> offsets{0};
   for (const ByteView& string : strings) {
@@ -73,8 +79,12 @@ std::vector<SequenceArray> arrays_of(std::vector<SequenceColumn>& columns, const
         place_strings(column.strings, array);
         break;
     }
-    array.counts = std::move(column.counts);
-    array.rows = std::move(column.rows);
+    if (schema.columns()[i].layout == Layout::kRagged) {
+      array.value_splits = splits_of(column.counts);
+      array.row_splits = splits_of(column.rows);
+    } else {
+      array.rows = std::move(column.rows);
+    }
   }
   return arrays;
 }

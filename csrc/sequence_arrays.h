@@ -16,13 +16,17 @@
 
 namespace headrace {
 
-// The values of one column in all examples of a batch, as SequenceColumn says.
+// The values of one column in all examples of a batch, as SequenceColumn says, but with row splits
+// where that has counts.
 struct SequenceArray {
   Buffer values;     // int64s, floats or the bytes of strings,
   Buffer offsets;    // of which these (int64) say where they begin, and where the last ends
   size_t count = 0;  // of values
 
-  std::vector<int64_t> counts, rows;
+  std::vector<int64_t>
+      value_splits;                 // kRagged: of the values of each example, in lists of each row
+  std::vector<int64_t> row_splits;  // kRagged lists: of the rows of each example
+  std::vector<int64_t> rows;        // kSequence: of each example
 };
 
 // Columns in order of their schemas.

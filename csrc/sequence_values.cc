@@ -59,6 +59,10 @@ SequenceValues::SequenceValues(const Column& column, size_t examples, size_t byt
       bytes_(bytes) {
   out_ = {};
   ends_.reserve(examples);
+  if (ragged_) {
+    out_.value_splits = {0};
+    out_.row_splits = {0};
+  }
   if (!fixed_) return;
   if (column.default_strings) {
     for (const std::string& value : *column.default_strings) add_default(value);
@@ -104,7 +108,7 @@ bool SequenceValues::lack_context() {
 
 bool SequenceValues::lack_list() {
   if (!ragged_ && !has_default()) return false;
-  out_.rows.push_back(0);
+  add_row_count(0);
   return end_example();
 }
 
@@ -116,13 +120,22 @@ bool SequenceValues::end_example() {
 // Whether a Feature may have so many values.
 bool SequenceValues::add_count(size_t count) {
   if (!ragged_) return count == column_.elements;
-  out_.counts.push_back(static_cast<int64_t>(count));
+  out_.value_splits.push_back(static_cast<int64_t>(values_));
   return true;
+}
+
+void SequenceValues::add_row_count(int64_t rows) {
+  if (ragged_) {
+    out_.row_splits.push_back(out_.row_splits.back() + rows);
+  } else {
+    out_.rows.push_back(rows);
+  }
 }
 
 template <Kind kKind>
 bool SequenceValues::add_rows(const uint8_t* p, const uint8_t* end) {
   if (!ragged_ && column_.elements == 0) return false;
+  const uint32_t empty_row = kRowTag | 2u << 8 | uint32_t{kind_tag(kKind)} << 16;
   int64_t rows = 0;
   for (; p != end; ++rows) {
     const uint64_t size = p[1];
@@ -132,6 +145,9 @@ bool SequenceValues::add_rows(const uint8_t* p, const uint8_t* end) {
     if (plain && size >= 4 && size < 0x80 && next <= end) {
       if (!add_payload<kKind>(p + kRowHead, size - 4, count)) return false;
       p = next;
+    } else if (load32(p) == empty_row && next <= end) {
+      count = 0;
+      p = next;
     } else {
       size_t length;
       if (*p != kRowTag || (p = read_length(p + 1, end, length)) == nullptr) return false;
@@ -140,7 +156,7 @@ bool SequenceValues::add_rows(const uint8_t* p, const uint8_t* end) {
     }
     if (!add_count(count)) return false;
   }
-  out_.rows.push_back(rows);
+  add_row_count(rows);
   return true;
 }
 

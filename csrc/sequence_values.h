@@ -69,6 +69,7 @@ class SequenceValues {
   void reserve(size_t size) { bytes_.reserve(size, examples_ - example()); }
   void add_default(const std::string& value);
   bool add_count(size_t count);
+  void add_row_count(int64_t rows);
   bool end_example();
   template <Kind kKind>
   bool add_rows(const uint8_t* p, const uint8_t* end);

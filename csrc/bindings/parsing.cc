@@ -69,7 +69,8 @@ py::array array_of(std::vector<T>&& values) {
   return py::array_t<T>(size, data, capsule);
 }
 
-// (values, counts, rows) of each column; the values of strings are (data, offsets).
+// (values, splits of the values, splits of the rows, or rows) of each column; the values of strings
+// are (data, offsets).
 py::list parts_of(std::vector<SequenceArray>& columns, const Schema& schema) {
   const auto array = [](Buffer& buffer, Type type, size_t n) {
     const void* const data = buffer.data();
@@ -90,8 +91,9 @@ py::list parts_of(std::vector<SequenceArray>& columns, const Schema& schema) {
       const Type type = kind == Kind::kInt64 ? Type::kInt64 : Type::kFloat32;
       values = array(column.values, type, column.count);
     }
-    parts.append(py::make_tuple(values, array_of(std::move(column.counts)),
-                                array_of(std::move(column.rows))));
+    const bool dense = column.row_splits.empty();
+    parts.append(py::make_tuple(values, array_of(std::move(column.value_splits)),
+                                array_of(std::move(dense ? column.rows : column.row_splits))));
   }
   return parts;
 }

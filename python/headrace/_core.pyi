@@ -18,8 +18,8 @@ def parse_examples(
 def parse_sequence_examples(
     serialized: list[Any] | tuple[Any, Any], context: Schema, lists: Schema, names: list[str]
 ) -> tuple[list[Any], list[Any]]:
-    """One part (values, counts, rows) for each column of both schemas; values of strings are
-    (data, offsets). Counts and rows are those of sequence.h."""
+    """One part for each column of both schemas: values, of strings as (data, offsets); row splits
+    of these values; those of the rows, or the rows of each example. See sequence_arrays.h."""
 
 def sort_places(places: Any) -> Any:
     """Row numbers of an int64 (n, rank) array in the order of the rows. Equal rows come as

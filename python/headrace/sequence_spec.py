@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _core
 from .arrays import BytesArray, RaggedArray, SparseArray
-from .build_rows import check_shape, ends_of
+from .build_rows import check_shape
 from .canonical import canonical_features, complete_feature, shape_text
 from .columns import column_of
 from .dtypes import dtype_name
@@ -27,7 +27,8 @@ from .spec import source_of
 _INT32_MAX = 2**31 - 1
 
 Element = dict[Key, Any]
-Part = tuple[Any, Any, Any]  # (values, counts, rows), as _core.parse_sequence_examples() gives
+# (values, value splits, row splits or rows), as _core.parse_sequence_examples() gives.
+Part = tuple[Any, Any, Any]
 
 
 class _Half:
@@ -96,7 +97,7 @@ class _Half:
 
     def _value(self, column: Any, part: Part, records: int | None) -> Any:
         key, _, layout, _, shape, *_ = column
-        values, counts, rows = part
+        values, value_splits, rows = part
         if isinstance(values, tuple):
             data, offsets = values
             values = BytesArray._of(data, offsets, (len(offsets) - 1,))
@@ -108,12 +109,12 @@ class _Half:
             return dense.tolist() if dense.ndim == 0 and dense.dtype is bytes else dense[()]
         lists = self._prefix == "feature_list_"
         if key in self._sparse:
-            return _sparse(values, counts, rows if lists else None, records)
+            return _sparse(values, value_splits, rows if lists else None, records)
         splits = self._splits[key]
         if not lists:
-            return values if records is None else RaggedArray._of(values, _ends(counts, splits))
-        inner = RaggedArray._of(values, _ends(counts, splits))
-        return inner if records is None else RaggedArray._of(inner, _ends(rows, splits))
+            return values if records is None else RaggedArray._of(values, _as(splits, value_splits))
+        inner = RaggedArray._of(values, _as(splits, value_splits))
+        return inner if records is None else RaggedArray._of(inner, _as(splits, rows))
 
 
 class SequenceSpec:
@@ -181,8 +182,7 @@ class SequenceSpec:
         return f"{self.context.features}, {self.lists.features}"
 
 
-def _ends(counts: Any, splits: str) -> Any:
-    row_splits = ends_of(counts)
+def _as(splits: str, row_splits: Any) -> Any:
     if splits == "int64":
         return row_splits
     if row_splits[-1] > _INT32_MAX:
@@ -193,18 +193,19 @@ def _ends(counts: Any, splits: str) -> Any:
     return row_splits.astype(np.int32)
 
 
-def _sparse(values: Any, counts: Any, rows: Any, records: int | None) -> SparseArray:
-    """Places (example, row, position), those that there are."""
-    if rows is None:
+def _sparse(values: Any, value_splits: Any, row_splits: Any, records: int | None) -> SparseArray:
+    """Places (example, row, position), those that there are. No row splits: (example, position)."""
+    if row_splits is None:
         if records is None:
             return SparseArray._of_vector(values)
-        return SparseArray._of_rows(values, ends_of(counts))
-    inner = SparseArray._of_rows(values, ends_of(counts))  # (row of all, position)
+        return SparseArray._of_rows(values, value_splits)
+    inner = SparseArray._of_rows(values, value_splits)  # (row of all, position)
     if records is None:
         return inner
+    rows = np.diff(row_splits)
     examples = np.repeat(np.arange(records), rows)
-    first_rows = np.repeat(ends_of(rows)[:-1], rows)
+    first_rows = np.repeat(row_splits[:-1], rows)
     row, position = inner.indices.T
     places = np.stack([examples[row], row - first_rows[row], position], axis=1)
-    shape = [records, rows.max(initial=0), counts.max(initial=0)]
-    return SparseArray(places, values, shape)
+    longest = np.diff(value_splits).max(initial=0)
+    return SparseArray(places, values, [records, rows.max(initial=0), longest])

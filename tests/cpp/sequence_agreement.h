@@ -17,8 +17,20 @@ bool holds(const Buffer& buffer, const std::vector<T>& values) {
          std::memcmp(buffer.data(), values.data(), values.size() * sizeof(T)) == 0;
 }
 
-inline bool same(const SequenceArray& fast, const SequenceColumn& exact) {
-  if (fast.counts != exact.counts || fast.rows != exact.rows) return false;
+inline bool splits(const std::vector<int64_t>& splits, const std::vector<int64_t>& counts) {
+  if (splits.size() != counts.size() + 1 || splits[0] != 0) return false;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    if (splits[i + 1] - splits[i] != counts[i]) return false;
+  }
+  return true;
+}
+
+inline bool same(const SequenceArray& fast, const SequenceColumn& exact, const Column& column) {
+  const bool counted = column.layout == Layout::kRagged
+                           ? splits(fast.value_splits, exact.counts) &&
+                                 splits(fast.row_splits, exact.rows) && fast.rows.empty()
+                           : fast.rows == exact.rows && exact.counts.empty();
+  if (!counted) return false;
   if (fast.count != exact.int64s.size() + exact.floats.size() + exact.strings.size()) return false;
   if (exact.strings.empty())
     return holds(fast.values, exact.int64s) && holds(fast.values, exact.floats);
@@ -44,10 +56,12 @@ inline std::string sequence_disagreement(std::span<const ByteView> records,
     return "accepted, but should be: " + error.text;
   }
   for (size_t c = 0; c < schema.context.size(); ++c) {
-    if (!same(fast.context[c], exact.context[c])) return "of " + schema.context.columns()[c].key;
+    const Column& column = schema.context.columns()[c];
+    if (!same(fast.context[c], exact.context[c], column)) return "of " + column.key;
   }
   for (size_t c = 0; c < schema.lists.size(); ++c) {
-    if (!same(fast.lists[c], exact.lists[c])) return "of the list " + schema.lists.columns()[c].key;
+    const Column& column = schema.lists.columns()[c];
+    if (!same(fast.lists[c], exact.lists[c], column)) return "of the list " + column.key;
   }
   return "";
 }

@@ -66,7 +66,7 @@ std::string values_text(const Column& column, const SequenceColumn& values) {
 // Whether the fast half takes them; it must read what the exact one reads.
 bool takes(const Wanted& wanted, const std::vector<ByteView>& records) {
   const Schema context(wanted.context), lists(wanted.lists);
-  bool taken;
+  bool taken = false;
   CHECK(sequence_disagreement(records, {context, lists}, taken) == "");
   return taken;
 }
@@ -403,7 +403,7 @@ TEST_CASE("fast and exact agree whatever a byte is turned into") {
       std::string bytes = good;
       bytes[at] = static_cast<char>(byte);
       const Record changed(bytes);
-      bool taken;
+      bool taken = false;
       REQUIRE(sequence_disagreement(std::vector{changed.view(), plain.view()},
                                     {in_context, in_lists}, taken) == "");
       accepted += taken;
