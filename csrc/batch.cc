@@ -12,6 +12,14 @@ namespace {
 
 constexpr size_t kShortRow = 256;  // bytes of a padded one
 
+// For the batches to come.
+void learn(std::atomic<size_t>& hint, size_t seen) {
+  size_t known = hint.load(std::memory_order_relaxed);
+  while (known < seen && !hint.compare_exchange_weak(known, seen, std::memory_order_relaxed)) {
+  }
+}
+size_t somewhat_more(size_t size) { return size + size / 16; }
+
 }  // namespace
 
 Batch::Batch(std::shared_ptr<const BatchLayout> layout)
@@ -41,6 +49,7 @@ void Batch::open() {
   }
   writers_ = 1;
   failure_.reset();
+  sequences_.reset();
 }
 
 uint8_t* Batch::fixed(size_t column) const {
@@ -132,18 +141,12 @@ void Batch::finish() {
   for (size_t c = 0; c < layout_->columns().size(); ++c) {
     const Column& column = layout_->columns()[c];
     if (!BatchLayout::grows(column)) continue;
-    const auto learn = [](std::atomic<size_t>& hint, size_t size) {
-      const size_t seen = size + size / 16;
-      size_t known = hint.load(std::memory_order_relaxed);
-      while (known < seen && !hint.compare_exchange_weak(known, seen, std::memory_order_relaxed)) {
-      }
-    };
     if (column.type == Type::kBytes) {
-      learn(layout_->hint(c).bytes, bytes_[c].size());
+      learn(layout_->hint(c).bytes, somewhat_more(bytes_[c].size()));
       bytes_[c].join();
     }
     if (BatchLayout::has_splits(column)) {
-      learn(layout_->hint(c).values, values_[c].size());
+      learn(layout_->hint(c).values, somewhat_more(values_[c].size()));
       if (column.type == Type::kBytes && values_[c].size() == 0) {
         std::memset(values_[c].reserve(sizeof(int64_t), 0).data, 0, sizeof(int64_t));
       }
@@ -152,6 +155,30 @@ void Batch::finish() {
     if (layout_->pads(c) && !failure_) pad(c);
     if (column.splits == Type::kInt32 && !failure_) narrow_splits(c);
   }
+  if (layout_->sequences() && !failure_) gather();
+}
+
+// Of the records, by the thread that completes them, while they are in its cache.
+void Batch::gather() {
+  const uint8_t* const bytes = bytes_[0].memory().data();
+  const int64_t* const offsets = ends(0);
+  std::vector<ByteView> records(rows_);
+  for (size_t i = 0; i < rows_; ++i) {
+    records[i] = {bytes + offsets[i], static_cast<size_t>(offsets[i + 1] - offsets[i])};
+  }
+  if (!gather_sequences(records, *layout_->sequences(), sequences_.emplace(),
+                        layout_->sequences_pages())) {
+    sequences_.reset();
+    return;
+  }
+  size_t size = 0;
+  for (const auto* columns : {&sequences_->context, &sequences_->lists}) {
+    for (const SequenceArray& column : *columns) {
+      size += column.values.capacity() + column.offsets.capacity();
+    }
+  }
+  learn(layout_->sequences_hint(), size);
+  bytes_[0].clear();
 }
 
 size_t Batch::split(size_t c, size_t row) const {

@@ -14,6 +14,7 @@
 #include "cells.h"
 #include "error.h"
 #include "growing_array.h"
+#include "sequence_arrays.h"
 
 namespace headrace {
 
@@ -58,7 +59,7 @@ class Batch {
   bool release() { return writers_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
   void set_rows(size_t rows) { rows_ = rows; }  // final count, before the assigner's release
 
-  // Joins the growing arrays, pads sequences, narrows row splits.
+  // Joins the growing arrays, pads sequences, narrows row splits, parses SequenceExamples.
   void finish();
 
   // --- afterwards, by one thread ---
@@ -68,6 +69,10 @@ class Batch {
     Error error;
   };
   const std::optional<Failure>& failure() const { return failure_; }
+
+  // What the records are as SequenceExamples; they are gone then. Null if nobody wanted that, or if
+  // they are for the exact grammar.
+  SequenceArrays* sequences() { return sequences_ ? &*sequences_ : nullptr; }
 
   // Keeps the rows before the failure, or fewer.
   void truncate(size_t rows);
@@ -87,6 +92,7 @@ class Batch {
   void pad(size_t column);
   void pad_numbers(size_t column, size_t longest);
   void pad_strings(size_t column, size_t longest);
+  void gather();
 
   std::shared_ptr<const BatchLayout> layout_;
   uint64_t number_ = 0;
@@ -100,6 +106,7 @@ class Batch {
   std::atomic<uint32_t> writers_{1};
   std::mutex failure_mutex_;
   std::optional<Failure> failure_;
+  std::optional<SequenceArrays> sequences_;
 };
 
 }  // namespace headrace

@@ -29,13 +29,15 @@ bool BatchLayout::grows(const Column& column) {
   return has_splits(column) || column.type == Type::kBytes;
 }
 
-BatchLayout::BatchLayout(std::vector<Column> columns, size_t rows, bool pad, Pages pages)
+BatchLayout::BatchLayout(std::vector<Column> columns, size_t rows, bool pad, Pages pages,
+                         std::optional<SequenceSchema> sequences)
     : columns_(std::move(columns)),
       rows_(rows),
       pad_(pad),
       pages_(pages),
       places_(columns_.size()),
-      hints_(columns_.size()) {
+      hints_(columns_.size()),
+      sequences_(std::move(sequences)) {
   size_t shared = SIZE_MAX;  // the arena that small arrays share for now
   for (size_t c = 0; c < columns_.size(); ++c) {
     grows_ |= grows(columns_[c]);
@@ -59,7 +61,7 @@ BatchLayout::BatchLayout(std::vector<Column> columns, size_t rows, bool pad, Pag
 
 size_t BatchLayout::expected_memory() const {
   const auto taken_by = [](size_t size) { return size == 0 ? 0 : std::max(size, kLeastBuffer); };
-  size_t total = 0;
+  size_t total = sequences_hint_;
   for (const size_t size : arenas_) total += taken_by(size);
   for (const Hint& hint : hints_) total += taken_by(hint.values) + taken_by(hint.bytes);
   return total;

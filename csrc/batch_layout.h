@@ -7,10 +7,12 @@
 
 #include <atomic>
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "buffer.h"
 #include "schema.h"
+#include "sequence.h"
 
 namespace headrace {
 
@@ -24,11 +26,16 @@ class BatchLayout {
   };
 
   // `pad`: kSequence rows get the length of the longest; otherwise they stay like kRagged ones.
-  BatchLayout(std::vector<Column> columns, size_t rows, bool pad, Pages pages = Pages::kOrdinary);
+  // `sequences`: what whole records, as SequenceExamples, become when a batch is full; then those
+  // arrays have these pages, and the records ordinary ones.
+  BatchLayout(std::vector<Column> columns, size_t rows, bool pad, Pages pages = Pages::kOrdinary,
+              std::optional<SequenceSchema> sequences = std::nullopt);
 
   const std::vector<Column>& columns() const { return columns_; }
   size_t rows() const { return rows_; }
-  Pages pages() const { return pages_; }  // of the buffers, if they can be had
+  // Of the buffers, if they can be had.
+  Pages pages() const { return sequences_ ? Pages::kOrdinary : pages_; }
+  Pages sequences_pages() const { return pages_; }
   const Place& place(size_t column) const { return places_[column]; }
   const std::vector<size_t>& arenas() const { return arenas_; }  // their sizes
   bool grows() const { return grows_; }                          // any column does
@@ -48,6 +55,9 @@ class BatchLayout {
   Hint& hint(size_t column) const { return hints_[column]; }
   size_t expected_memory() const;  // bytes of a batch
 
+  const std::optional<SequenceSchema>& sequences() const { return sequences_; }
+  std::atomic<size_t>& sequences_hint() const { return sequences_hint_; }  // bytes of their arrays
+
  private:
   std::vector<Column> columns_;
   size_t rows_;
@@ -57,6 +67,8 @@ class BatchLayout {
   std::vector<size_t> arenas_;
   bool grows_ = false;
   mutable std::vector<Hint> hints_;
+  std::optional<SequenceSchema> sequences_;
+  mutable std::atomic<size_t> sequences_hint_{0};
 };
 
 }  // namespace headrace

@@ -110,7 +110,8 @@ Loader::Loader(LoaderJob job)
     : job_(completed(std::move(job))),
       layout_(std::make_shared<BatchLayout>(
           columns_of(job_), job_.batch_size,
-          /*pad=*/!job_.single, job_.options.locked_pages ? Pages::kLocked : Pages::kOrdinary)),
+          /*pad=*/!job_.single, job_.options.locked_pages ? Pages::kLocked : Pages::kOrdinary,
+          job_.sequences)),
       outbox_(layout_, limits_of(job_)),
       pipeline_(pipeline_for(job_, layout_, outbox_)),
       position_(pipeline_->beginning()) {}
@@ -208,6 +209,7 @@ void Loader::close() {
 
 LoaderStats Loader::stats() const {
   LoaderStats stats = pipeline_->stats();
+  stats.slow_records += outbox_.slow_sequences();
   std::lock_guard lock(mutex_);
   stats.threads = thread_count_;
   stats.elapsed = std::chrono::duration<double>(latest_.load() - begun_).count();

@@ -1,6 +1,7 @@
 // Outbox: batches in the order in which they were opened, handed out when they are complete.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -24,6 +25,9 @@ class Outbox {
   };
 
   Outbox(std::shared_ptr<const BatchLayout> layout, Limits limits);
+
+  // Records of complete batches that were to be SequenceExamples, but are for the exact grammar.
+  uint64_t slow_sequences() const { return slow_sequences_; }
 
   // Of the loader: its threads' time, and here how long the consumer has waited.
   Stopwatch& stopwatch() { return stopwatch_; }
@@ -108,6 +112,7 @@ class Outbox {
   bool waiting_ = false;  // the consumer: only then is it worth a signal,
   bool patient_ = false;  // and for a moment only if there are several
   std::exception_ptr error_;
+  std::atomic<uint64_t> slow_sequences_{0};
   Stopwatch stopwatch_;
 };
 

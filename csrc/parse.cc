@@ -142,7 +142,8 @@ bool parse_sequences(std::span<const ByteView> records, std::span<const std::str
   if (gather_sequences(records, schema, arrays)) return true;
   SequenceBatch batch;
   if (!parse_sequences_exactly(records, names, schema, batch, error)) return false;
-  arrays = {arrays_of(batch.context, schema.context), arrays_of(batch.lists, schema.lists)};
+  arrays = {records.size(), arrays_of(batch.context, *schema.context),
+            arrays_of(batch.lists, *schema.lists)};
   return true;
 }
 

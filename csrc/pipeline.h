@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,8 @@ struct Interleaving {
 struct LoaderJob {
   std::vector<std::string> files;
   Interleaving interleaving;
-  std::shared_ptr<const Schema> schema;  // null: records as they are, one column of strings
+  std::shared_ptr<const Schema> schema;     // null: records as they are, one column of strings,
+  std::optional<SequenceSchema> sequences;  // or, if they can be that, SequenceExamples
   std::vector<Verb> verbs;
   size_t batch_size = 1;
   bool drop_remainder = false;

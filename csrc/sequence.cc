@@ -90,8 +90,8 @@ class Parser {
          const SequenceSchema& schema, ParseError& error)
       : records_(records),
         names_(names),
-        context_(schema.context, records.size()),
-        lists_(schema.lists, records.size()),
+        context_(*schema.context, records.size()),
+        lists_(*schema.lists, records.size()),
         error_(error) {}
 
   // In TensorFlow's order of checks.

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -37,12 +38,13 @@ struct SequenceBatch {
 
 // Which features are wanted. Columns are checked in this order; TensorFlow's is that of their keys.
 struct SequenceSchema {
-  const Schema& context;  // kFixed, kRagged
-  const Schema& lists;    // kSequence (must be there unless it has a default), kRagged
+  std::shared_ptr<const Schema> context;  // kFixed, kRagged
+  std::shared_ptr<const Schema> lists;    // kRagged; kSequence: there, unless it has a default
 };
 
 // Parses records together; `names` are those of the examples or empty. False: `error` says why and
-// `batch` is unspecified. Bytes values live as long as the records. The same for a single example.
+// `batch` is unspecified. Bytes values live as long as records and schema. The same for a single
+// example.
 bool parse_sequences_exactly(std::span<const ByteView> records,
                              std::span<const std::string_view> names, const SequenceSchema& schema,
                              SequenceBatch& batch, ParseError& error);

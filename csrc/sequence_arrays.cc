@@ -17,14 +17,15 @@ class Map {
   using Add = bool (SequenceValues::*)(const uint8_t*, const uint8_t*);
   using Lack = bool (SequenceValues::*)();
 
-  Map(const Schema& schema, std::span<const ByteView> records, std::vector<SequenceArray>& out)
+  Map(const Schema& schema, std::span<const ByteView> records, Pages pages,
+      std::vector<SequenceArray>& out)
       : schema_(schema) {
     size_t bytes = 0;
     for (const ByteView& record : records) bytes += record.size;
     out.resize(schema.size());
     columns_.reserve(schema.size());
     for (size_t i = 0; i < schema.size(); ++i) {
-      columns_.emplace_back(schema.columns()[i], records.size(), bytes, out[i]);
+      columns_.emplace_back(schema.columns()[i], records.size(), bytes, pages, out[i]);
     }
   }
 
@@ -84,10 +85,11 @@ class Readable {
 }  // namespace
 
 bool gather_sequences(std::span<const ByteView> records, const SequenceSchema& schema,
-                      SequenceArrays& arrays) {
+                      SequenceArrays& arrays, Pages pages) {
   if (records.empty()) return false;
-  Map context(schema.context, records, arrays.context);
-  Map lists(schema.lists, records, arrays.lists);
+  arrays.examples = records.size();
+  Map context(*schema.context, records, pages, arrays.context);
+  Map lists(*schema.lists, records, pages, arrays.lists);
   Readable readable(records);
   for (size_t i = 0; i < records.size(); ++i) {
     const ByteView record = readable(i);

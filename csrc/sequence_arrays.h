@@ -31,12 +31,13 @@ struct SequenceArray {
 
 // Columns in order of their schemas.
 struct SequenceArrays {
+  size_t examples = 0;
   std::vector<SequenceArray> context, lists;
 };
 
 // False if the batch is for the exact grammar; `arrays` are unspecified then. Nothing need be
-// readable behind the records.
+// readable behind the records. `pages`: of the values and offsets.
 bool gather_sequences(std::span<const ByteView> records, const SequenceSchema& schema,
-                      SequenceArrays& arrays);
+                      SequenceArrays& arrays, Pages pages = Pages::kOrdinary);
 
 }  // namespace headrace

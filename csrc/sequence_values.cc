@@ -43,20 +43,21 @@ std::string varint(uint64_t value) {
 void GrowingBytes::reserve(size_t n, size_t times) {
   if (memory_ && size_ + n + kSlop <= memory_.capacity()) return;
   const size_t expected = std::max(2 * size_ + n, size_ + n * times + n * times / 8);
-  Buffer larger(std::max(std::min(expected, most_), size_ + n) + kSlop);
+  Buffer larger(std::max(std::min(expected, most_), size_ + n) + kSlop, pages_);
   if (size_ != 0) std::memcpy(larger.data(), memory_.data(), size_);
   memory_ = std::move(larger);
 }
 
-SequenceValues::SequenceValues(const Column& column, size_t examples, size_t bytes,
+SequenceValues::SequenceValues(const Column& column, size_t examples, size_t bytes, Pages pages,
                                SequenceArray& out)
     : column_(column),
       examples_(examples),
       fixed_(column.layout == Layout::kFixed),
       ragged_(column.layout == Layout::kRagged),
+      pages_(pages),
       row_head_(kRowForm + (uint64_t{kind_tag(column.kind)} << 16)),
       out_(out),
-      bytes_(bytes) {
+      bytes_(bytes, column.kind == Kind::kInt64 ? Pages::kOrdinary : pages) {
   out_ = {};
   ends_.reserve(examples);
   if (ragged_) {
@@ -238,7 +239,7 @@ bool SequenceValues::finish() {
 
 // False if a varint has more than ten bytes.
 bool SequenceValues::decode(size_t n) {
-  out_.values = Buffer(n * sizeof(int64_t) + kSlop);
+  out_.values = Buffer(n * sizeof(int64_t) + kSlop, pages_);
   auto* row = reinterpret_cast<int64_t*>(out_.values.data());
   const uint8_t* const bytes = bytes_.data();
   if (n == values_) return n == 0 || kernels_.decode_varints(bytes, bytes_.size(), row);
@@ -252,7 +253,7 @@ bool SequenceValues::decode(size_t n) {
 }
 
 void SequenceValues::pad_floats(size_t n) {
-  out_.values = Buffer(n * sizeof(float) + kSlop);
+  out_.values = Buffer(n * sizeof(float) + kSlop, pages_);
   auto* row = reinterpret_cast<float*>(out_.values.data());
   const auto* const values = reinterpret_cast<const float*>(bytes_.data());
   size_t begin = 0;
@@ -262,7 +263,7 @@ void SequenceValues::pad_floats(size_t n) {
 }
 
 void SequenceValues::place_strings(size_t n) {
-  out_.offsets = Buffer((n + 1) * sizeof(int64_t));
+  out_.offsets = Buffer((n + 1) * sizeof(int64_t), pages_);
   auto* row = reinterpret_cast<int64_t*>(out_.offsets.data());
   *row++ = 0;
   const int64_t* const ends = string_ends_.data();

@@ -21,7 +21,7 @@ namespace headrace {
 class GrowingBytes {
  public:
   // `most`: more than that is not expected.
-  explicit GrowingBytes(size_t most) : most_(most) {}
+  GrowingBytes(size_t most, Pages pages) : most_(most), pages_(pages) {}
 
   // Makes room for n more and kSlop behind them. `times`: so often, as it looks.
   void reserve(size_t n, size_t times);
@@ -40,6 +40,7 @@ class GrowingBytes {
 
  private:
   size_t most_;
+  Pages pages_;
   Buffer memory_;
   size_t size_ = 0;
 };
@@ -47,8 +48,9 @@ class GrowingBytes {
 // Schema and array must outlive it. False means that the batch is for the exact grammar.
 class SequenceValues {
  public:
-  // `bytes`: of all examples.
-  SequenceValues(const Column& column, size_t examples, size_t bytes, SequenceArray& out);
+  // `bytes`: of all examples. `pages`: of the array.
+  SequenceValues(const Column& column, size_t examples, size_t bytes, Pages pages,
+                 SequenceArray& out);
 
   // Of the next example: its Feature in the context, or its FeatureList, [p, end). kSlop bytes
   // behind them must be readable.
@@ -85,6 +87,7 @@ class SequenceValues {
   const Column& column_;
   const size_t examples_;
   const bool fixed_, ragged_;
+  const Pages pages_;
   const uint64_t row_head_;  // how a row begins, but for the lengths
   const Kernels& kernels_ = kernels();
   SequenceArray& out_;

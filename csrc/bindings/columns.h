@@ -26,4 +26,9 @@ class Keys {
   pybind11::dict empty_;  // with the keys; to be copied: cheaper than one that grows
 };
 
+// The columns of both maps of SequenceExamples, as two lists, and how many there are. A column is
+// (values, splits of the values, splits of the rows, or rows), the values of strings being (data,
+// offsets).
+pybind11::tuple to_parts(SequenceArrays& arrays, const SequenceSchema& schema);
+
 }  // namespace headrace

@@ -20,6 +20,8 @@ namespace py = pybind11;
 
 namespace {
 
+using SequenceSchemas = std::pair<std::shared_ptr<Schema>, std::shared_ptr<Schema>>;
+
 // In the order of enum Stage.
 constexpr std::array<const char*, kStages> kStageNames = {
     "read",     "order",         "checksum",      "locate",        "decode",
@@ -196,7 +198,8 @@ void register_loader(py::module_& m) {
                        const py::list& chain, size_t batch_size, bool drop_remainder, bool single,
                        const py::dict& options, const py::object& state,
                        const std::string& on_corruption, const py::object& interleaving,
-                       std::shared_ptr<Index> index, const std::optional<py::tuple>& keys) {
+                       std::shared_ptr<Index> index, const std::optional<py::tuple>& keys,
+                       const std::optional<SequenceSchemas>& sequences) {
              LoaderJob job;
              job.files = std::move(files);
              job.schema = std::move(schema);
@@ -210,6 +213,7 @@ void register_loader(py::module_& m) {
                job.interleaving = {std::get<0>(row), std::get<1>(row), std::get<2>(row)};
              }
              job.index = std::move(index);
+             if (sequences) job.sequences = {sequences->first, sequences->second};
              job.options = options_of(options);
              auto handle = std::make_unique<LoaderHandle>(
                  std::move(job), keys ? std::optional<Keys>(*keys) : std::nullopt);
@@ -219,7 +223,8 @@ void register_loader(py::module_& m) {
            py::arg("files"), py::arg("schema"), py::arg("chain"), py::arg("batch_size"),
            py::arg("drop_remainder"), py::arg("single"), py::arg("options"), py::arg("state"),
            py::arg("on_corruption") = "raise", py::arg("interleaving") = py::none(),
-           py::arg("index") = py::none(), py::arg("keys") = py::none())
+           py::arg("index") = py::none(), py::arg("keys") = py::none(),
+           py::arg("sequences") = py::none())
       .def("next", &LoaderHandle::next)
       .def("ready", [](LoaderHandle& self) { return self.get().ready(); })
       .def("state", [](LoaderHandle& self) { return state_of(self.get().position()); })

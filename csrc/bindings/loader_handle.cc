@@ -69,7 +69,10 @@ py::object LoaderHandle::next_whole() {
 }
 
 py::object LoaderHandle::hand_out(std::unique_ptr<Batch> batch) {
-  py::object columns = keys_ ? py::object(keys_->to_dict(*batch)) : to_columns(*batch);
+  SequenceArrays* const sequences = batch->sequences();
+  py::object columns = sequences ? to_parts(*sequences, *batch->layout().sequences())
+                       : keys_   ? py::object(keys_->to_dict(*batch))
+                                 : to_columns(*batch);
   loader_->recycle(std::move(batch));
   return columns;
 }

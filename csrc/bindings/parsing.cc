@@ -6,10 +6,10 @@
 #include <numeric>
 #include <utility>
 
-#include "bindings/arrays.h"
 #include "bindings/bindings.h"
 #include "bindings/buffers.h"
 #include "bindings/columns.h"
+#include "bindings/vectors.h"
 #include "parse.h"
 
 namespace headrace {
@@ -57,47 +57,6 @@ py::tuple parse_examples(const py::object& serialized, const std::shared_ptr<Sch
   return to_columns(*batch);
 }
 
-// The values as an array that owns them.
-template <class T>
-py::array array_of(std::vector<T>&& values) {
-  auto owner = std::make_unique<std::vector<T>>(std::move(values));
-  const auto size = static_cast<py::ssize_t>(owner->size());
-  const T* const data = owner->data();
-  const py::capsule capsule(owner.get(),
-                            [](void* self) { delete static_cast<std::vector<T>*>(self); });
-  owner.release();
-  return py::array_t<T>(size, data, capsule);
-}
-
-// (values, splits of the values, splits of the rows, or rows) of each column; the values of strings
-// are (data, offsets).
-py::list parts_of(std::vector<SequenceArray>& columns, const Schema& schema) {
-  const auto array = [](Buffer& buffer, Type type, size_t n) {
-    const void* const data = buffer.data();
-    const int64_t shape[] = {static_cast<int64_t>(n)};
-    return array_over(owner_of(std::move(buffer)), data, type, shape);
-  };
-  py::list parts;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    SequenceArray& column = columns[i];
-    const Kind kind = schema.columns()[i].kind;
-    py::object values;
-    if (kind == Kind::kBytes) {
-      const auto* const offsets = reinterpret_cast<const int64_t*>(column.offsets.data());
-      const auto size = static_cast<size_t>(offsets[column.count]);
-      values = py::make_tuple(array(column.values, Type::kUInt8, size),
-                              array(column.offsets, Type::kInt64, column.count + 1));
-    } else {
-      const Type type = kind == Kind::kInt64 ? Type::kInt64 : Type::kFloat32;
-      values = array(column.values, type, column.count);
-    }
-    const bool dense = column.row_splits.empty();
-    parts.append(py::make_tuple(values, array_of(std::move(column.value_splits)),
-                                array_of(std::move(dense ? column.rows : column.row_splits))));
-  }
-  return parts;
-}
-
 py::tuple parse_sequence_examples(const py::object& serialized,
                                   const std::shared_ptr<Schema>& context,
                                   const std::shared_ptr<Schema>& lists,
@@ -105,15 +64,16 @@ py::tuple parse_sequence_examples(const py::object& serialized,
   Buffers buffers;
   const std::vector<ByteView> records = views(serialized, buffers);
   const std::vector<std::string_view> name_views(names.begin(), names.end());
+  const SequenceSchema schema{context, lists};
   SequenceArrays arrays;
   ParseError error;
   bool good;
   {
     const py::gil_scoped_release release;
-    good = parse_sequences(records, name_views, {*context, *lists}, arrays, error);
+    good = parse_sequences(records, name_views, schema, arrays, error);
   }
   if (!good) raise(error, error.row);
-  return py::make_tuple(parts_of(arrays.context, *context), parts_of(arrays.lists, *lists));
+  return to_parts(arrays, schema);
 }
 
 // With std::sort as TensorFlow does, since it shows where places are equal.

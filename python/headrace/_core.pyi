@@ -17,9 +17,10 @@ def parse_examples(
 
 def parse_sequence_examples(
     serialized: list[Any] | tuple[Any, Any], context: Schema, lists: Schema, names: list[str]
-) -> tuple[list[Any], list[Any]]:
-    """One part for each column of both schemas: values, of strings as (data, offsets); row splits
-    of these values; those of the rows, or the rows of each example. See sequence_arrays.h."""
+) -> tuple[list[Any], list[Any], int]:
+    """One part for each column of both schemas, and the number of examples. A part: values, of
+    strings as (data, offsets); row splits of these values; those of the rows, or the rows of each
+    example. See sequence_arrays.h."""
 
 def sort_places(places: Any) -> Any:
     """Row numbers of an int64 (n, rank) array in the order of the rows. Equal rows come as
@@ -67,6 +68,9 @@ class Loader:
     - strings, and whole records: BytesArray of such a shape
     - ragged, and sequences for single examples: RaggedArray; sparse: SparseArray
 
+    With `sequences`, the schemas of the context and the lists of SequenceExamples, a batch is what
+    parse_sequence_examples() gives for its records, or, where their exact grammar is needed, these.
+
     Raises OverflowError for row splits of a batch that do not fit int32, where they should.
     """
 
@@ -84,6 +88,7 @@ class Loader:
         interleaving: tuple[int, int, bool] | None = None,
         index: Index | None = None,
         keys: tuple[Any, ...] | None = None,
+        sequences: tuple[Schema, Schema] | None = None,
     ) -> None: ...
     def file_sizes(self) -> list[int]: ...
     def next(self) -> Any: ...

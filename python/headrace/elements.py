@@ -56,7 +56,7 @@ class Elements(Chained):
     ) -> Dataset:
         """Parses serialized SequenceExamples: elements become ``(context, sequences, lengths)``, as
         hr.parse_sequence_example gives them: behind ``batch`` for the whole batch, before it for
-        each alone. Runs in the thread that asks for the element."""
+        each alone, in the thread that asks for the element."""
         self._check_serialized("parse_sequence_example")
         return self._then(ParseSequences(SequenceSpec(context_features, sequence_features)))
 

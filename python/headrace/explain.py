@@ -7,7 +7,7 @@ import math
 from .node import split
 from .options import Options, size_in_bytes
 from .sources import inputs
-from .verbs import AsTuple, Chain, Parse, PrefetchToDevice, Shuffle, ShuffleAll
+from .verbs import AsTuple, Chain, Parse, ParseSequences, PrefetchToDevice, Shuffle, ShuffleAll
 
 
 def explanation(chain: Chain) -> str:
@@ -21,6 +21,7 @@ def _lines(chain: Chain, indent: str) -> list[str]:
     lines = [f"{'core' if node else 'Python':8}{chain[0]}"]
     if node is not None:
         verbs = [*node.order, node.batch, node.spec and Parse(node.spec)]
+        verbs.append(None if node.sequences is None else ParseSequences(node.sequences))
         verbs.append(None if node.names is None else AsTuple(node.names))
         lines += [f"{'':8}.{verb}" for verb in verbs if verb is not None]
     where = "Python" if node else ""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .options import AUTOTUNE, Options, size_in_bytes
+from .sequence_spec import SequenceSpec
 from .sources import Source
 from .spec import Spec
 from .verbs import (
@@ -17,6 +18,7 @@ from .verbs import (
     Batch,
     Chain,
     Parse,
+    ParseSequences,
     Prefetch,
     PrefetchToDevice,
     Repeat,
@@ -39,12 +41,13 @@ _TO_TORCH = (AsTorch, PrefetchToDevice)
 class Node:
     """Source, order verbs, batch, parse: one loader of the core.
 
-    Without `batch` its elements are single; without `spec`, serialized records; with `names`,
-    tuples of these features.
+    Without `batch` its elements are single; without `spec` or `sequences`, serialized records; with
+    `names`, tuples of these features.
     """
 
     source: Source
     spec: Spec | None
+    sequences: SequenceSpec | None  # of batches
     order: tuple[Verb, ...]
     batch: Batch | None
     names: tuple[str | bytes, ...] | None
@@ -135,6 +138,7 @@ def split(verbs: Chain, options: Options = _DEFAULTS, ready: int = 0) -> Split:
     if not isinstance(source, Source):
         return Split(None, tuple(steps), options, ready)
     spec: Spec | None = None
+    sequences: SequenceSpec | None = None
     batch: Batch | None = None
     names: tuple[str | bytes, ...] | None = None
     drops_pass = False
@@ -144,8 +148,10 @@ def split(verbs: Chain, options: Options = _DEFAULTS, ready: int = 0) -> Split:
         verb = step.verb
         if behind:
             behind.append(step)
-        elif isinstance(verb, Parse):
+        elif isinstance(verb, Parse) and sequences is None:
             spec = verb.spec
+        elif isinstance(verb, ParseSequences) and batch is not None and spec is None:
+            sequences = verb.spec
         elif isinstance(verb, AsTuple) and spec is not None and names is None:
             names = verb.names
         elif isinstance(verb, Batch) and batch is None and spec is None:
@@ -162,7 +168,7 @@ def split(verbs: Chain, options: Options = _DEFAULTS, ready: int = 0) -> Split:
             order.append(type(verb)(count))
         else:
             behind.append(step)
-    node = Node(source, spec, tuple(order), batch, names, drops_pass)
+    node = Node(source, spec, sequences, tuple(order), batch, names, drops_pass)
     return Split(node, tuple(behind), options, ready)
 
 

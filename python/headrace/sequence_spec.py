@@ -143,6 +143,11 @@ class SequenceSpec:
         self.lists.complete("feature_list_dense_types")
 
     @property
+    def schemas(self) -> tuple[_core.Schema, _core.Schema]:
+        """Of the context and of the lists."""
+        return self.context.schema, self.lists.schema
+
+    @property
     def features(self) -> dict[tuple[str, Key], Feature]:
         """Canonical ones, by where they are and their key."""
         halves = {"context": self.context, "lists": self.lists}
@@ -157,10 +162,17 @@ class SequenceSpec:
     ) -> tuple[Element, Element, Element]:
         """Context, lists and the lengths of the dense lists: of a batch, or of a single example.
         Raises ParseError."""
-        context, lists = _core.parse_sequence_examples(
+        parts = _core.parse_sequence_examples(
             as_core_takes(records), self.context.schema, self.lists.schema, names
         )
-        count = None if single else len(records)
+        return self.element(parts, single)
+
+    def element(
+        self, parts: tuple[list[Part], list[Part], int], single: bool = False
+    ) -> tuple[Element, Element, Element]:
+        """The same from what the core has made of records."""
+        context, lists, examples = parts
+        count = None if single else examples
         halves = self.context.element(context, count), self.lists.element(lists, count)
         for half in halves:
             for column in half.values():

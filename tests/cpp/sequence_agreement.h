@@ -55,12 +55,12 @@ inline std::string sequence_disagreement(std::span<const ByteView> records,
   if (!parse_sequences_exactly(records, {}, schema, exact, error)) {
     return "accepted, but should be: " + error.text;
   }
-  for (size_t c = 0; c < schema.context.size(); ++c) {
-    const Column& column = schema.context.columns()[c];
+  for (size_t c = 0; c < schema.context->size(); ++c) {
+    const Column& column = schema.context->columns()[c];
     if (!same(fast.context[c], exact.context[c], column)) return "of " + column.key;
   }
-  for (size_t c = 0; c < schema.lists.size(); ++c) {
-    const Column& column = schema.lists.columns()[c];
+  for (size_t c = 0; c < schema.lists->size(); ++c) {
+    const Column& column = schema.lists->columns()[c];
     if (!same(fast.lists[c], exact.lists[c], column)) return "of the list " + column.key;
   }
   return "";

@@ -38,6 +38,10 @@ struct Wanted {
   std::vector<Column> context, lists;
 };
 
+headrace::SequenceSchema schema_of(const Wanted& wanted) {
+  return {std::make_shared<Schema>(wanted.context), std::make_shared<Schema>(wanted.lists)};
+}
+
 std::string values_text(const Column& column, const SequenceColumn& values) {
   std::string text;
   const auto add = [&](const std::string& value) {
@@ -65,22 +69,20 @@ std::string values_text(const Column& column, const SequenceColumn& values) {
 
 // Whether the fast half takes them; it must read what the exact one reads.
 bool takes(const Wanted& wanted, const std::vector<ByteView>& records) {
-  const Schema context(wanted.context), lists(wanted.lists);
   bool taken = false;
-  CHECK(sequence_disagreement(records, {context, lists}, taken) == "");
+  CHECK(sequence_disagreement(records, schema_of(wanted), taken) == "");
   return taken;
 }
 
 // Values of all columns, or the text of the error.
 std::string parse(const Wanted& wanted, const std::vector<ByteView>& records,
                   const std::vector<std::string_view>& names = {}, ParseError* error = nullptr) {
-  const Schema context(wanted.context), lists(wanted.lists);
   takes(wanted, records);
+  const headrace::SequenceSchema schema = schema_of(wanted);
   SequenceBatch batch;
   ParseError unused;
   ParseError& reported = error ? *error : unused;
-  if (!parse_sequences_exactly(records, names, {context, lists}, batch, reported))
-    return reported.text;
+  if (!parse_sequences_exactly(records, names, schema, batch, reported)) return reported.text;
   std::string text;
   for (size_t i = 0; i < wanted.context.size(); ++i) {
     text += (text.empty() ? "" : "; ") + values_text(wanted.context[i], batch.context[i]);
@@ -393,7 +395,7 @@ TEST_CASE("records that lie behind one another are read where they are") {
 }
 
 TEST_CASE("fast and exact agree whatever a byte is turned into") {
-  const Schema in_context(kAll.context), in_lists(kAll.lists);
+  const headrace::SequenceSchema schema = schema_of(kAll);
   const std::string good = record_of(3, 1);
   const Record plain(good);
   size_t accepted = 0;
@@ -404,8 +406,8 @@ TEST_CASE("fast and exact agree whatever a byte is turned into") {
       bytes[at] = static_cast<char>(byte);
       const Record changed(bytes);
       bool taken = false;
-      REQUIRE(sequence_disagreement(std::vector{changed.view(), plain.view()},
-                                    {in_context, in_lists}, taken) == "");
+      REQUIRE(sequence_disagreement(std::vector{changed.view(), plain.view()}, schema, taken) ==
+              "");
       accepted += taken;
     }
   }

@@ -60,8 +60,8 @@ bool twice(const std::vector<T>& once, const std::vector<T>& both) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const auto kSchemas = sequence_schemas();
   if (size == 0) return 0;
-  const SequenceSchemas& chosen = kSchemas[data[0] % kSchemas.size()];
-  const SequenceSchema schema{chosen.context, chosen.lists};
+  const SequenceSchema& schema = kSchemas[data[0] % kSchemas.size()];
+  const Schema &context = *schema.context, &lists = *schema.lists;
   const Record record(std::string(reinterpret_cast<const char*>(data) + 1, size - 1));
   for (size_t n = 1; n <= 3; ++n) {
     bool taken;
@@ -77,12 +77,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       expect_agreement(error.text.empty() ? "an error without a text" : "");
       continue;
     }
-    for (size_t c = 0; c < chosen.context.size(); ++c) {
-      expect_agreement(
-          check(chosen.context.columns()[c], batches[i].context[c], records.size(), false));
+    for (size_t c = 0; c < context.size(); ++c) {
+      expect_agreement(check(context.columns()[c], batches[i].context[c], records.size(), false));
     }
-    for (size_t c = 0; c < chosen.lists.size(); ++c) {
-      expect_agreement(check(chosen.lists.columns()[c], batches[i].lists[c], records.size(), true));
+    for (size_t c = 0; c < lists.size(); ++c) {
+      expect_agreement(check(lists.columns()[c], batches[i].lists[c], records.size(), true));
     }
   }
   expect_agreement(good[0] == good[1] ? "" : "a record and two of it fare differently");

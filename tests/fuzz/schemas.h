@@ -7,6 +7,7 @@
 
 #include "agreement.h"
 #include "schema.h"
+#include "sequence.h"
 
 namespace headrace::testing {
 
@@ -16,12 +17,8 @@ inline std::vector<std::shared_ptr<const Schema>> example_schemas() {
   return all;
 }
 
-struct SequenceSchemas {
-  Schema context, lists;
-};
-
 // `strict`: what is missing has no default.
-inline SequenceSchemas sequence_schemas(bool strict) {
+inline SequenceSchema sequence_schemas(bool strict) {
   using enum Kind;
   using enum Layout;
   std::vector<Column> context = {
@@ -41,10 +38,10 @@ inline SequenceSchemas sequence_schemas(bool strict) {
       if (!strict && column.layout != kRagged) column = with_default(column);
     }
   }
-  return {Schema(context), Schema(lists)};
+  return {std::make_shared<Schema>(context), std::make_shared<Schema>(lists)};
 }
 
-inline std::array<SequenceSchemas, 2> sequence_schemas() {
+inline std::array<SequenceSchema, 2> sequence_schemas() {
   return {sequence_schemas(true), sequence_schemas(false)};
 }
 

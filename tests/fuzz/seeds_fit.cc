@@ -12,7 +12,7 @@
 #include "cells.h"
 #include "outcome.h"
 #include "schemas.h"
-#include "sequence.h"
+#include "sequence_arrays.h"
 
 using namespace headrace;
 using namespace headrace::testing;
@@ -38,13 +38,14 @@ std::string example_trouble(const std::string& input, bool fast) {
 
 std::string sequence_trouble(const std::string& input) {
   static const auto kSchemas = sequence_schemas();
-  const SequenceSchemas& chosen = kSchemas[static_cast<uint8_t>(input[0]) % kSchemas.size()];
+  const SequenceSchema& schema = kSchemas[static_cast<uint8_t>(input[0]) % kSchemas.size()];
   const Record record(input.substr(1));
   const ByteView view = record.view();
   SequenceBatch batch;
   ParseError error;
-  return parse_sequences({&view, 1}, {}, {chosen.context, chosen.lists}, batch, error) ? ""
-                                                                                       : error.text;
+  if (!parse_sequences_exactly({&view, 1}, {}, schema, batch, error)) return error.text;
+  SequenceArrays arrays;
+  return gather_sequences({&view, 1}, schema, arrays) ? "" : "not canonical";
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ from ..bottleneck import report
 from ..files import native
 from ..index import index_for, kept_index
 from ..node import Node, Split
+from ..sequence_spec import SequenceSpec
 from ..sources import Source
 from .stage import Open, Stage, State
 
@@ -46,6 +47,7 @@ def _loader(
         node.source.interleaving,
         _index(node, files, position),
         _keys(node),
+        None if node.sequences is None else node.sequences.schemas,
     )
 
 
@@ -147,7 +149,7 @@ class Load(Stage):
         self._loader = _loader(split, node, files, self._turn.first, state)
         self._pinned = split.options.pin_memory
         self._next = page_locked.marking(self._loader.next) if self._pinned else self._loader.next
-        self.is_map = node.spec is not None
+        self.is_map = node.spec is not None or node.sequences is not None
         self._warns = node.source.on_corruption in ("skip", "stop_file")
 
     def _end(self) -> None:
@@ -209,6 +211,16 @@ def _flagged_rows(rows: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda columns: list(zip(rows(columns[:-1]), columns[-1], strict=True))
 
 
+def _sequences(spec: SequenceSpec) -> Callable[[Any], Any]:
+    """Of what the core has made of a batch, or of its records, which it leaves to the exact
+    grammar."""
+
+    def element(batch: Any) -> Any:
+        return spec.parse(batch[0], [], False) if len(batch) == 1 else spec.element(batch)
+
+    return element
+
+
 class LoadBatches(Load):
     """Batches, as the loader makes them."""
 
@@ -217,7 +229,9 @@ class LoadBatches(Load):
     ) -> None:
         super().__init__(split, node, open_names, state)
         steps: list[Callable[[Any], Any]] = []
-        if node.spec is None:
+        if node.sequences is not None:
+            steps.append(_sequences(node.sequences))
+        elif node.spec is None:
             steps.append(_FIRST)
         elif _keys(node) is None:
             steps.append(_flagged(node.spec.element) if node.flags else node.spec.element)
