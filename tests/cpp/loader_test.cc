@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "examples.h"
 #include "files.h"
 #include "numbered.h"
 #include "record.h"
@@ -213,6 +214,50 @@ TEST_CASE("without a schema records come as they are") {
     LoaderJob job = job_of({file}, 16, how);
     job.schema = nullptr;
     CHECK(read(job).rows() == records);
+  }
+}
+
+TEST_CASE("batches of SequenceExamples are parsed, but those with one for the exact grammar") {
+  const Folder folder;
+  const SequenceSchema schema{
+      std::make_shared<Schema>(std::vector{column("c", Kind::kInt64, Layout::kFixed)}),
+      std::make_shared<Schema>(std::vector{column("f", Kind::kBytes, Layout::kRagged)})};
+  Records records;
+  std::vector<int64_t> rows_of_each;
+  for (size_t i = 0; i < 200; ++i) {
+    std::string list;
+    for (size_t k = 0; k < i % 4; ++k) list += delimited(1, bytes_feature({std::string(i, 'x')}));
+    const std::string context = delimited(1, entry("c", int64_feature({uint8_t(i % 100)})));
+    const std::string lists = delimited(2, entry("f", list));
+    records.push_back(i % 50 == 40 ? lists + context : context + lists);
+    rows_of_each.push_back(static_cast<int64_t>(i % 4));
+  }
+  const std::string file = folder.write("sequences", records);
+  for (const How& how : kWays) {
+    CAPTURE(how);
+    LoaderJob job = job_of({file}, 10, how);
+    job.schema = nullptr;
+    job.sequences = schema;
+    Loader loader(job);
+    for (size_t first = 0; first < records.size(); first += 10) {
+      const Loader::Delivery delivery = loader.next(kPatience);
+      REQUIRE(delivery.outcome == Outcome::kBatch);
+      SequenceArrays* const sequences = delivery.batch->sequences();
+      REQUIRE((sequences == nullptr) == (first % 50 == 40));
+      if (sequences == nullptr) {
+        CHECK(raw_rows_of(*delivery.batch) == Records(&records[first], &records[first] + 10));
+        continue;
+      }
+      CHECK(sequences->examples == 10);
+      const auto* const c = reinterpret_cast<const int64_t*>(sequences->context[0].values.data());
+      const std::vector<int64_t>& splits = sequences->lists[0].row_splits;
+      for (size_t i = 0; i < 10; ++i) {
+        REQUIRE(c[i] == static_cast<int64_t>((first + i) % 100));
+        REQUIRE(splits[i + 1] - splits[i] == rows_of_each[first + i]);
+      }
+    }
+    CHECK(loader.next(kPatience).outcome == Outcome::kEnd);
+    CHECK(loader.stats().slow_records == 40);
   }
 }
 
