@@ -43,7 +43,8 @@ std::string varint(uint64_t value) {
 void GrowingBytes::reserve(size_t n, size_t times) {
   if (memory_ && size_ + n + kSlop <= memory_.capacity()) return;
   const size_t expected = std::max(2 * size_ + n, size_ + n * times + n * times / 8);
-  Buffer larger(std::max(std::min(expected, most_), size_ + n) + kSlop, pages_);
+  const size_t enough = std::min(expected, most_);  // not if defaults are longer than what came in
+  Buffer larger((enough < size_ + n ? expected : enough) + kSlop, pages_);
   if (size_ != 0) std::memcpy(larger.data(), memory_.data(), size_);
   memory_ = std::move(larger);
 }

@@ -60,6 +60,19 @@ inline std::string entry(const std::string& key, const std::string& feature) {
 }
 inline std::string example(const std::string& entries) { return delimited(1, entries); }
 
+// Copies of a record with the byte there turned into what may be taken for something else: tags,
+// the shortest and longest lengths of a byte and of more, and what differs by a bit or by one.
+inline std::vector<std::string> turned(const std::string& record, size_t at) {
+  std::vector<std::string> all;
+  const auto byte = static_cast<uint8_t>(record[at]);
+  for (const int other : {0, 1, 2, 0x08, 0x0a, 0x0d, 0x12, 0x1a, 0x22, 0x7f, 0x80, 0xff, byte + 1,
+                          byte - 1, byte ^ 2, byte ^ 0x10, byte ^ 0x80}) {
+    all.push_back(record);
+    all.back()[at] = static_cast<char>(other);
+  }
+  return all;
+}
+
 inline Column column(const std::string& key, Kind kind, Layout layout,
                      std::vector<int64_t> shape = {}) {
   Column column;
