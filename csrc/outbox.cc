@@ -94,7 +94,8 @@ void Outbox::end_stream() {
 void Outbox::release(Batch* batch) {
   if (!batch->release()) return;
   batch->finish();
-  if (layout_->sequences() && batch->sequences() == nullptr) slow_sequences_ += batch->rows();
+  const bool slow = layout_->sequences() && !batch->sequences() && !batch->failure();
+  if (slow) slow_sequences_ += batch->rows();
   std::unique_lock lock(mutex_);
   slots_[batch->number() - taken_].complete = true;
   wake(lock);
