@@ -33,6 +33,16 @@ struct Entry {
   const uint8_t* end;
 };
 
+// Writes a varint, in the shortest form; returns where it ends. It has at most 10 bytes.
+inline uint8_t* put_varint(uint64_t v, uint8_t* out) {
+  while (v >= 0x80) {
+    *out++ = static_cast<uint8_t>(v | 0x80);
+    v >>= 7;
+  }
+  *out++ = static_cast<uint8_t>(v);
+  return out;
+}
+
 // All of these look at [p, end) and may load kSlop bytes behind it.
 
 // Reads a length that must fit between its own end and `end`. Null if it does not, or is longer

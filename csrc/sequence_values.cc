@@ -33,9 +33,8 @@ size_t count_few(const uint8_t* p, size_t n) {
 }
 
 std::string varint(uint64_t value) {
-  std::string text;
-  for (; value >= 0x80; value >>= 7) text += static_cast<char>(value | 0x80);
-  return text + static_cast<char>(value);
+  uint8_t bytes[kLongestVarint];
+  return {bytes, put_varint(value, bytes)};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "entry.h"
 #include "kernels/kernels.h"
 #include "wire.h"
 
@@ -21,15 +22,6 @@ constexpr uint64_t kMaxExampleSize = WireCursor::kMaxSize;
 constexpr size_t kRecordHeaderSize = 12;
 
 size_t varint_size(uint64_t v) { return (std::bit_width(v | 1) * 9 + 64) / 64; }
-
-uint8_t* put_varint(uint64_t v, uint8_t* out) {
-  while (v >= 0x80) {
-    *out++ = static_cast<uint8_t>(v | 0x80);
-    v >>= 7;
-  }
-  *out++ = static_cast<uint8_t>(v);
-  return out;
-}
 
 uint8_t* put_tag(uint8_t tag, uint64_t size, uint8_t* out) {
   *out++ = tag;
